@@ -1,0 +1,167 @@
+"""What the workflows need from the outside world, in their own words.
+
+Every method may raise the `ServiceError` of its port when the service fails for good: adapters retry by themselves.
+All ports may be used from several threads unless their docstring says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from mxpc.model import (
+    BlobStat,
+    DatabaseFacts,
+    EnvironmentSettings,
+    FileDocument,
+    FileTotals,
+    InterruptedRestore,
+    OpenedBlob,
+    Probe,
+    TargetFacts,
+)
+
+
+class ByteReader(Protocol):
+    """A stream of bytes that ends by itself."""
+
+    def read(self, size: int, /) -> bytes:
+        """Between 1 and `size` bytes; b"" only at an end that is known to be complete, else an error."""
+
+
+class ArchiveSink(Protocol):
+    """Where an archive is written to. One thread. Nothing has the final name before `commit`."""
+
+    @property
+    def can_patch(self) -> bool:
+        """Whether `patch` works: a regular file, yes; a pipe, no."""
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append. Raises DestinationError (full disk, closed pipe)."""
+
+    def patch(self, offset: int, data: bytes) -> None:
+        """Overwrite bytes that were written before."""
+
+    def commit(self) -> None:
+        """Everything is on the disk and under its final name when this returns."""
+
+    def abort(self) -> None:
+        """Take away what was written. May be repeated; does nothing after `commit`."""
+
+
+class EnvironmentSource(Protocol):
+    """Where the settings of an environment come from: the Kubernetes API, or a folder of files."""
+
+    def settings(self, *, storage: bool = True) -> EnvironmentSettings:
+        """Read everything once; without `storage` the file storage is neither read nor needed.
+
+        Raises RequestError (no such object, missing key, unsupported kind) or KubernetesError.
+        """
+
+
+class Snapshot(Protocol):
+    """One moment of a running database. Lives as long as its context; methods are used from one thread at a time,
+    but a dump may be read in another thread than the documents."""
+
+    def facts(self) -> DatabaseFacts:
+        """Sizes, versions and app of this moment."""
+
+    def file_totals(self) -> FileTotals:
+        """Number and bytes of the distinct blobs that the snapshot names; zeros without a file document table."""
+
+    def file_documents(self) -> Iterator[FileDocument]:
+        """Each distinct blob once, ordered by its name, in constant memory."""
+
+    def dump(self) -> AbstractContextManager[ByteReader]:
+        """`pg_dump -Fc -O -x` of this moment. Leaving the context early ends the child. May be repeated.
+
+        The reader raises DatabaseError instead of ending when pg_dump fails.
+        """
+
+
+class SourceDatabase(Protocol):
+    """The database of an environment that is backed up."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open and export a snapshot."""
+
+    def still_named(self, blobs: Collection[str]) -> set[str]:
+        """Those of the blobs that file documents name now, in a new snapshot."""
+
+    def interrupted_restore(self) -> InterruptedRestore | None:
+        """The unfinished restore that this database is in, if any."""
+
+
+class TargetDatabase(Protocol):
+    """The database that is restored into. One thread, except `facts`.
+
+    The order of calls is: `exclusive` (around all), `put_back` when a restore was interrupted, `park`, `restore`,
+    then either `accept` or `put_back`. Killed anywhere in between, the next run finds the state with `facts` and
+    `put_back` brings it to the old content, or, once `accept` had begun, to the new.
+    """
+
+    def facts(self) -> TargetFacts:
+        """What there is and what the role may do. Changes nothing."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Hold the right to restore into this database. Raises CheckRefused when another restore holds it."""
+
+    def park(self, archive: str) -> None:
+        """Set the old content aside, and keep a journal with it (`archive` is the name of what is restored)."""
+
+    def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
+        """Feed a custom-format dump to pg_restore. Returns warnings about what was skipped as harmless.
+
+        Raises DatabaseError with pg_restore's own line when anything else failed; the parked content is untouched.
+        """
+
+    def note_added(self, blobs: Sequence[str]) -> None:
+        """Write into the journal, durably, that these blobs are about to be added to the file storage."""
+
+    def noted_added(self) -> Iterator[str]:
+        """The blobs that the journal says were added."""
+
+    def facts_restored(self) -> tuple[DatabaseFacts, FileTotals]:
+        """The app and its files as the restored content has them."""
+
+    def named_blobs(self) -> Iterator[FileDocument]:
+        """As Snapshot.file_documents, of the content that is in schema public now."""
+
+    def accept(self) -> None:
+        """The new content is the content from here on: drop the parked one."""
+
+    def put_back(self) -> None:
+        """Drop what was restored and bring the parked content back. May be repeated."""
+
+
+class FileStore(Protocol):
+    """The blobs of one environment, by their names. Which keys they have is the adapter's business (`use_layout`)."""
+
+    def probe(self, blobs: Sequence[str]) -> Probe:
+        """Look for some of these blobs under each known layout; the first layout that holds one is used from here on.
+
+        Proves that the bucket exists and that the login works even when `blobs` is empty.
+        Raises FileStoreError naming bucket and server (unreachable, wrong credentials, no such bucket).
+        """
+
+    def open(self, blob: str, limit: int) -> OpenedBlob:
+        """Size, version and at most the first `limit` bytes of a blob, in one request.
+
+        Raises BlobNotFound, BlobForbidden, or FileStoreError for everything else.
+        """
+
+    def read_range(self, blob: str, etag: str | None, start: int, length: int) -> bytes:
+        """Exactly `length` bytes of this version of the blob. Raises BlobChanged when it is another one now."""
+
+    def stat(self, blob: str) -> BlobStat | None:
+        """Size and digest of a blob; None when there is none. Raises BlobForbidden where the store does not tell."""
+
+    def put(self, blob: str, size: int, chunks: Iterable[bytes]) -> None:
+        """Store a blob and check that what was stored is what was sent. `chunks` is read once and sums up to `size`."""
+
+    def delete(self, blob: str) -> None:
+        """Remove a blob; nothing happens when it is not there."""
+
+    def list(self) -> Iterator[BlobStat]:
+        """Every blob of the layout in use, in the store's order, in constant memory. Needs the right to list."""

@@ -1,0 +1,3 @@
+"""Moving bytes and ordered parallel work. Standard library only."""
+
+from __future__ import annotations
