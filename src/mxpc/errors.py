@@ -82,7 +82,7 @@ class BlobNotFound(FileStoreError):
 
 
 class BlobForbidden(FileStoreError):
-    """The storage refuses one object: it is forbidden, or missing and the identity may not list (S3 answers 403 then)."""
+    """One object is refused: forbidden, or missing and the identity may not list (S3 answers 403 then)."""
 
 
 class BlobChanged(FileStoreError):

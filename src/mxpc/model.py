@@ -1,11 +1,11 @@
-"""The nouns: frozen values without I/O. Sizes are bytes, durations seconds, moments UTC. Secrets never show in a repr."""
+"""The nouns: frozen values without I/O. Sizes are bytes, durations seconds, moments UTC. No secret shows in a repr."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 
 BLOB_NAME = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\Z")
 """A blob is named by a uuid in its 36-character form; the case is kept as it is."""
@@ -34,7 +34,7 @@ class AppFacts:
     encrypts_blobs: bool = False
 
 
-class TlsMode(str, Enum):
+class TlsMode(StrEnum):
     """libpq's sslmode."""
 
     DISABLE = "disable"
@@ -59,7 +59,7 @@ class DatabaseSettings:
     """Path of a PEM file, or libpq's word `system`; None leaves libpq's default."""
 
 
-class KeyPattern(str, Enum):
+class KeyPattern(StrEnum):
     """How a blob's uuid becomes the last part of its object key."""
 
     FLAT = "<uuid>"
@@ -176,7 +176,7 @@ class DatabaseFacts:
     mendix_version: str | None
 
 
-class LossKind(str, Enum):
+class LossKind(StrEnum):
     """Why a blob that the snapshot names is not in the archive."""
 
     DELETED_MEANWHILE = "deleted during the backup"
@@ -206,7 +206,7 @@ class WrongSize:
 # ------------------------------------------------------------------------------------------------------------- archive
 
 
-class ArchiveKind(str, Enum):
+class ArchiveKind(StrEnum):
     """What an input turned out to be, by its content."""
 
     TAR_GZ = "Mendix Cloud V4 archive"
@@ -278,7 +278,7 @@ class ArchiveSummary:
 # ------------------------------------------------------------------------------------------------------ plan and report
 
 
-class Severity(str, Enum):
+class Severity(StrEnum):
     """Whether a finding stops a restore."""
 
     REFUSE = "refuse"
@@ -295,7 +295,7 @@ class Finding:
     hint: str = ""
 
 
-class Half(str, Enum):
+class Half(StrEnum):
     """The halves of an environment that `--only` knows."""
 
     DATABASE = "database"
