@@ -225,6 +225,8 @@ class DumpEntry:
     name: str
     owner: str
     has_data: bool
+    dependencies: tuple[int, ...] = ()
+    """Dump ids of the entries that this one needs."""
 
 
 @dataclass(frozen=True)

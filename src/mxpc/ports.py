@@ -50,6 +50,25 @@ class ArchiveSink(Protocol):
         """Take away what was written. May be repeated; does nothing after `commit`."""
 
 
+class ArchiveInput(Protocol):
+    """An archive to read: a file, or standard input."""
+
+    @property
+    def name(self) -> str:
+        """As the user gave it, for messages and the journal."""
+
+    @property
+    def size(self) -> int | None:
+        """Bytes, None for a pipe."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether `open` may be called more than once, also at the same time; all readings see the same file."""
+
+    def open(self) -> ByteReader:
+        """A new reading from the start."""
+
+
 class EnvironmentSource(Protocol):
     """Where the settings of an environment come from: the Kubernetes API, or a folder of files."""
 
@@ -73,8 +92,10 @@ class Snapshot(Protocol):
     def file_documents(self) -> Iterator[FileDocument]:
         """Each distinct blob once, ordered by its name, in constant memory."""
 
-    def dump(self) -> AbstractContextManager[ByteReader]:
-        """`pg_dump -Fc -O -x` of this moment. Leaving the context early ends the child. May be repeated.
+    def dump(self, *, compression: int = 0) -> AbstractContextManager[ByteReader]:
+        """`pg_dump -Fc -O -x` of this moment, compressed inside with gzip level `compression` (0: not at all).
+
+        Leaving the context early ends the child. May be repeated.
 
         The reader raises DatabaseError instead of ending when pg_dump fails.
         """
