@@ -1,0 +1,245 @@
+"""Archives on the file system and on pipes: where they are written to and read from.
+
+A file has no name, or one that nobody takes for a backup, until it is complete: `commit` is the one call that puts it
+under its name, after its bytes are on the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from mxpc.errors import ArchiveError, DestinationError, RequestError
+from mxpc.ports import ArchiveInput, ArchiveSink, ByteReader
+
+PRIVATE = 0o600
+"""A backup holds everything that the app knows: it is its owner's alone."""
+
+
+def open_destination(name: str) -> ArchiveSink:
+    """The sink for `-f name`; `-` is standard output.
+
+    Raises RequestError when the folder is missing, may not be written to, or the name is a folder's.
+    """
+    if name == "-":
+        return PipeSink(sys.stdout.buffer)
+    path = Path(name)
+    if path.is_dir():
+        raise RequestError(f"{name} is a folder", hint="Name the backup file to write.")
+    if path.exists() and not path.is_file():
+        return PipeSink(path.open("wb"))
+    return FileSink(path.resolve())
+
+
+def open_input(name: str) -> ArchiveInput:
+    """The archive for `-f name`; `-` is standard input. Raises RequestError when there is no such file."""
+    if name == "-":
+        return PipeInput("standard input", sys.stdin.buffer)
+    try:
+        descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as cause:
+        raise RequestError(
+            f"cannot open the backup file {name}", evidence=_words(cause), hint="Check the path and your rights to it."
+        ) from cause
+    if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RequestError(f"{name} is a folder", hint="Name the backup file to read.")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return PipeInput(name, os.fdopen(descriptor, "rb", buffering=0))
+    return FileInput(name, descriptor)
+
+
+class FileSink:
+    """A regular file that appears under its name when it is complete."""
+
+    can_patch = True
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._folder = path.parent
+        self._descriptor, self._unnamed, self._partial = _open_partial(path)
+        self._file = os.fdopen(self._descriptor, "wb", buffering=0)
+
+    def write(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as cause:
+            raise self._failed(cause) from cause
+
+    def patch(self, offset: int, data: bytes) -> None:
+        end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        try:
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            self.write(data)
+        finally:
+            os.lseek(self._descriptor, end, os.SEEK_SET)
+
+    def commit(self) -> None:
+        try:
+            os.fsync(self._descriptor)
+            if self._unnamed:
+                # A rename replaces an older backup in one step, a link cannot: so the file gets a passing name first.
+                os.link(f"/proc/self/fd/{self._descriptor}", self._partial, follow_symlinks=True)
+                self._unnamed = False
+            self._file.close()
+            self._partial.replace(self._path)
+            _sync_folder(self._folder)
+        except OSError as cause:
+            raise self._failed(cause) from cause
+
+    def abort(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+        if not self._unnamed:
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+
+    def _failed(self, cause: OSError) -> DestinationError:
+        hint = "Free some space or choose another folder." if cause.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+        return DestinationError(
+            f"cannot write the backup file {self._path}",
+            evidence=_words(cause),
+            hint=f"{hint} Nothing was left behind; an older backup of that name is untouched.".strip(),
+        )
+
+
+def _open_partial(path: Path) -> tuple[int, bool, Path]:
+    """Descriptor, whether the file has no name yet, and the name it has or will pass through.
+
+    Linux can make a file without a name (O_TMPFILE): then even kill -9 leaves nothing behind.
+    """
+    partial = path.parent / f".{path.name}.{secrets.token_hex(4)}.partial"
+    try:
+        if hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").exists():
+            with suppress(OSError):
+                return os.open(path.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, PRIVATE), True, partial
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        return os.open(partial, flags, PRIVATE), False, partial
+    except OSError as cause:
+        raise RequestError(
+            f"cannot write into the folder {path.parent or Path()}",
+            evidence=_words(cause),
+            hint="Choose a folder that exists and that you may write to.",
+        ) from cause
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable; systems that cannot open folders (Windows) do it by themselves."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class PipeSink:
+    """Standard output or another pipe: written once, in order."""
+
+    can_patch = False
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes | memoryview) -> None:
+        try:
+            self._stream.write(data)
+        except OSError as cause:
+            raise self._failed(cause) from cause
+
+    def patch(self, offset: int, data: bytes) -> None:
+        raise AssertionError("a pipe cannot be patched")
+
+    def commit(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as cause:
+            raise self._failed(cause) from cause
+
+    def abort(self) -> None:
+        """What was written is out: the reader sees an archive without an end."""
+
+    @staticmethod
+    def _failed(cause: OSError) -> DestinationError:
+        return DestinationError(
+            "cannot write the backup to the pipe",
+            evidence=_words(cause),
+            hint="The program that reads it ended early: look at its messages. What it got is not a backup.",
+        )
+
+
+class FileInput:
+    """A regular file, opened once: all readings see the same file even when another one gets its name."""
+
+    repeatable = True
+
+    def __init__(self, name: str, descriptor: int) -> None:
+        self.name = name
+        self._descriptor = descriptor
+        self.size = os.fstat(descriptor).st_size
+        self._seek = threading.Lock()
+
+    def open(self) -> ByteReader:
+        return _Reading(self)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """At most `size` bytes at `offset`, from any thread."""
+        try:
+            if hasattr(os, "pread"):
+                return os.pread(self._descriptor, size, offset)
+            with self._seek:
+                os.lseek(self._descriptor, offset, os.SEEK_SET)
+                return os.read(self._descriptor, size)
+        except OSError as cause:
+            raise ArchiveError(f"cannot read the backup file {self.name}", evidence=_words(cause)) from cause
+
+
+class _Reading:
+    def __init__(self, source: FileInput) -> None:
+        self._source = source
+        self._offset = 0
+
+    def read(self, size: int, /) -> bytes:
+        data = self._source.read_at(self._offset, size)
+        self._offset += len(data)
+        return data
+
+
+class PipeInput:
+    """Standard input or another pipe: read once."""
+
+    repeatable = False
+    size = None
+
+    def __init__(self, name: str, stream: BinaryIO) -> None:
+        self.name = name
+        self._stream = stream
+
+    def open(self) -> ByteReader:
+        return _PipeReading(self.name, self._stream)
+
+
+class _PipeReading:
+    def __init__(self, name: str, stream: BinaryIO) -> None:
+        self._name = name
+        self._stream = stream
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._stream.read(size) or b""
+        except OSError as cause:
+            raise ArchiveError(f"cannot read the backup from {self._name}", evidence=_words(cause)) from cause
+
+
+def _words(cause: OSError) -> str:
+    return cause.strerror or str(cause)
