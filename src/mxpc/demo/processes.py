@@ -103,6 +103,7 @@ class ServerProcess:
     def start(self, argv: Sequence[str | Path], *, folder: Path, environment: Mapping[str, str]) -> None:
         """Start the child in a session of its own, so that a Ctrl-C in the terminal reaches us and not it."""
         user, group = self._user or (None, None)
+        self.log.touch(mode=0o600)
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
                 [str(word) for word in argv],
