@@ -11,6 +11,11 @@ BLOB_NAME = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 """A blob is named by a uuid in its 36-character form; the case is kept as it is."""
 
 
+def short_name(blob: str) -> bytes:
+    """A blob's name in 16 bytes: millions of them fit into memory."""
+    return bytes.fromhex(blob.replace("-", ""))
+
+
 # ------------------------------------------------------------------------------------------- environment and settings
 
 
@@ -313,6 +318,8 @@ class InterruptedRestore:
     """Moment in UTC, ISO 8601."""
     archive: str
     """What was being restored: the file's name as the user gave it."""
+    accepted: bool = False
+    """True: the new content is complete and is the environment's; only the removal of the old one is unfinished."""
 
 
 @dataclass(frozen=True)

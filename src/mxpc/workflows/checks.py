@@ -1,0 +1,161 @@
+"""The checks before a restore. Each looks at facts that were already gathered, changes nothing, and yields findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mxpc.model import (
+    AppFacts,
+    ArchiveSummary,
+    DumpEntry,
+    DumpFacts,
+    Environment,
+    Finding,
+    Half,
+    Severity,
+    TargetFacts,
+)
+from mxpc.workflows.dump_selection import DumpSelection
+
+COMPRESSION_SINCE = {"lz4": 16, "zstd": 16}
+"""The first PostgreSQL major whose pg_restore reads a dump with this inner compression."""
+
+
+def running(app: AppFacts, environment: Environment, *, allow: bool) -> Iterator[Finding]:
+    """The environment is scaled to 0 replicas."""
+    if app.replicas:
+        yield Finding(
+            Severity.WARN if allow else Severity.REFUSE,
+            "environment-running",
+            f"the environment {environment.name} runs with {app.replicas} replica(s)",
+            "Stop it first: scale it to 0 replicas, restore, and scale it up again. --allow-running skips this check.",
+        )
+
+
+def sessions(target: TargetFacts, *, allow: bool) -> Iterator[Finding]:
+    """Nobody else works in the database."""
+    if target.other_sessions:
+        yield Finding(
+            Severity.WARN if allow else Severity.REFUSE,
+            "database-in-use",
+            f"{len(target.other_sessions)} other session(s) are in the database: {_some(target.other_sessions)}",
+            "Stop the app and close other clients of the database. --allow-running skips this check.",
+        )
+
+
+def rights(target: TargetFacts, user: str) -> Iterator[Finding]:
+    """The role may do what a restore needs."""
+    if not target.may_create_schema:
+        yield Finding(
+            Severity.REFUSE,
+            "may-not-create-schema",
+            f"the role {user} may not create a schema in the database, so the old content cannot be kept aside",
+            f'As an administrator: GRANT CREATE ON DATABASE … TO "{user}"; or make the role the owner of the database.',
+        )
+    if not target.may_create_in_public:
+        yield Finding(
+            Severity.REFUSE,
+            "may-not-create-in-public",
+            f"the role {user} may not create tables in the schema public",
+            f'As an administrator: GRANT CREATE, USAGE ON SCHEMA public TO "{user}". '
+            "PostgreSQL 15 and newer no longer grant this to everybody.",
+        )
+
+
+def same_app(dump: DumpFacts, target: TargetFacts, *, allow: bool) -> Iterator[Finding]:
+    """Entity ids are made per app: the runtime drops the tables of another app when it starts."""
+    there, here = dump.app_name, target.database.app_name
+    if there and here and there != here:
+        yield Finding(
+            Severity.WARN if allow else Severity.REFUSE,
+            "other-app",
+            f"the backup is of the app {there}, the environment holds the app {here}",
+            "Data of one app cannot be used by another: its runtime would drop the tables. "
+            "If both are the same app under two names, use --allow-other-app.",
+        )
+
+
+def left_out(selection: DumpSelection, *, skip: frozenset[str]) -> Iterator[Finding]:
+    """What of the dump cannot be restored here, and whether anything needs it."""
+    for loss in selection.losses:
+        accepted = loss.topic in skip or not loss.needed_by
+        needed = f"; needed by {_some([_label(one) for one in loss.needed_by])}" if loss.needed_by else ""
+        yield Finding(
+            Severity.WARN if accepted else Severity.REFUSE,
+            f"left-out-{loss.topic}",
+            f"{loss.what}{needed}",
+            loss.hint if accepted else f"{loss.hint} To restore without it: --skip {loss.topic}.",
+        )
+
+
+def readable(dump: DumpFacts, target: TargetFacts) -> Iterator[Finding]:
+    """pg_restore understands the dump; the server is not older than the one that was dumped."""
+    needed = COMPRESSION_SINCE.get(dump.compression, 0)
+    if target.restore_program_major < needed:
+        yield Finding(
+            Severity.REFUSE,
+            "pg-restore-too-old",
+            f"the dump is compressed with {dump.compression}, which {target.restore_program} cannot read",
+            f"Install the PostgreSQL client programs of version {needed} or newer.",
+        )
+    dumped = _major(dump.server_version)
+    if dumped is not None and dumped > target.database.server_major:
+        yield Finding(
+            Severity.WARN,
+            "older-server",
+            f"the dump is of PostgreSQL {dumped}, the target runs {target.database.server_major}",
+            "Mendix databases restore well into older servers; if this one uses newer features the restore fails "
+            "and everything is put back.",
+        )
+
+
+def space_for_new(target: TargetFacts, dump: DumpFacts) -> Iterator[Finding]:
+    """Objects of other roles stay where they are: they must not be in the way."""
+    names = {entry.name for entry in dump.entries if entry.schema == "public"}
+    in_the_way = [one for one in target.foreign_objects if one in names]
+    if in_the_way:
+        yield Finding(
+            Severity.REFUSE,
+            "foreign-objects",
+            f"schema public holds objects of other roles that the backup has too: {_some(in_the_way)}",
+            "Have their owner remove or rename them, or give them to the app's role (ALTER TABLE … OWNER TO …).",
+        )
+    elif target.foreign_objects:
+        yield Finding(
+            Severity.WARN,
+            "foreign-objects-stay",
+            f"objects of other roles stay in schema public: {_some(target.foreign_objects)}",
+        )
+
+
+def content(summary: ArchiveSummary, halves: frozenset[Half]) -> Iterator[Finding]:
+    """The archive has what was asked for."""
+    if Half.DATABASE in halves and summary.dump is None:
+        yield Finding(
+            Severity.WARN if Half.FILES in halves else Severity.REFUSE,
+            "no-database-in-archive",
+            "the archive has no database dump: the database stays as it is",
+        )
+    if halves == {Half.FILES} and summary.blob_count == 0:
+        yield Finding(Severity.REFUSE, "no-files-in-archive", "the archive has no files, and only files were asked for")
+    if summary.extra_count:
+        yield Finding(
+            Severity.WARN,
+            "extra-entries",
+            f"{summary.extra_count} entries of the archive belong to no known place and are passed over: "
+            f"{_some(summary.extra_entries)}",
+        )
+
+
+def _label(entry: DumpEntry) -> str:
+    return f"{entry.kind.lower()} {entry.name}"
+
+
+def _some(texts: tuple[str, ...] | list[str], most: int = 5) -> str:
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+def _major(version: str) -> int | None:
+    digits = version.split(".")[0].split()[0] if version.strip() else ""
+    return int(digits) if digits.isdigit() else None

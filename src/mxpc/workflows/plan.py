@@ -1,0 +1,111 @@
+"""The plan of a restore: what `--dry-run` shows and what `restore` runs are the same value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mxpc.errors import CheckRefused
+from mxpc.model import (
+    AppFacts,
+    ArchiveSummary,
+    DumpFacts,
+    Environment,
+    Finding,
+    Half,
+    InterruptedRestore,
+    Severity,
+    TargetFacts,
+)
+from mxpc.workflows import checks
+from mxpc.workflows.dump_selection import DumpSelection, select
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """What the user allowed and asked for."""
+
+    halves: frozenset[Half] = frozenset(Half)
+    allow_running: bool = False
+    allow_other_app: bool = False
+    skip: frozenset[str] = frozenset()
+    prune_files: bool = False
+    jobs: int = 1
+    transfers: int = 32
+
+
+@dataclass(frozen=True)
+class RestorePlan:
+    """What a restore will do. `summary` is None for an archive that can be read only once: it is checked on its way."""
+
+    environment: Environment
+    archive: str
+    summary: ArchiveSummary | None
+    target: TargetFacts
+    user: str
+    findings: tuple[Finding, ...]
+    options: RestoreOptions
+
+    @property
+    def put_back_first(self) -> InterruptedRestore | None:
+        """The unfinished restore that is undone before this one begins."""
+        return self.target.interrupted
+
+    @property
+    def refusals(self) -> tuple[Finding, ...]:
+        """The findings that forbid it."""
+        return tuple(one for one in self.findings if one.severity is Severity.REFUSE)
+
+    @property
+    def restores_database(self) -> bool:
+        """Whether the database is replaced, as far as it is known before reading."""
+        if Half.DATABASE not in self.options.halves:
+            return False
+        return self.summary is None or self.summary.dump is not None
+
+    def refuse(self) -> None:
+        """Raise CheckRefused when a finding forbids the restore."""
+        if self.refusals:
+            raise refused(self.refusals)
+
+
+def make_plan(
+    environment: Environment,
+    app: AppFacts,
+    archive: str,
+    summary: ArchiveSummary | None,
+    target: TargetFacts,
+    user: str,
+    options: RestoreOptions,
+) -> RestorePlan:
+    """Run all checks that need no further reading."""
+    findings = [
+        *checks.running(app, environment, allow=options.allow_running),
+        *(checks.sessions(target, allow=options.allow_running) if Half.DATABASE in options.halves else ()),
+    ]
+    if summary:
+        findings += checks.content(summary, options.halves)
+    if Half.DATABASE in options.halves:
+        findings += checks.rights(target, user)
+        if summary and summary.dump:
+            findings += dump_findings(summary.dump, target, select(summary.dump, target), options)
+    return RestorePlan(environment, archive, summary, target, user, tuple(findings), options)
+
+
+def dump_findings(
+    dump: DumpFacts, target: TargetFacts, selection: DumpSelection, options: RestoreOptions
+) -> Iterator[Finding]:
+    """The checks that need the dump's table of contents."""
+    yield from checks.readable(dump, target)
+    yield from checks.same_app(dump, target, allow=options.allow_other_app)
+    yield from checks.left_out(selection, skip=options.skip)
+    yield from checks.space_for_new(target, dump)
+
+
+def refused(refusals: tuple[Finding, ...]) -> CheckRefused:
+    """The error for findings that forbid a restore."""
+    return CheckRefused(
+        "the restore was refused before anything was changed: " + "; ".join(one.what for one in refusals),
+        evidence=", ".join(one.code for one in refusals),
+        hint="\n".join(dict.fromkeys(one.hint for one in refusals if one.hint)),
+    )

@@ -1,0 +1,174 @@
+"""Bringing blobs into the file storage so that they can be taken away again.
+
+A blob that is there already with equal content is not sent. One that is there with other content is refused: it is
+somebody's file. Before a blob is sent, its name goes into the journal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from mxpc.archive.reader import ArchiveEntry
+from mxpc.errors import FileStoreError
+from mxpc.model import BlobStat, short_name
+from mxpc.ports import FileStore
+from mxpc.progress import Progress, Task
+from mxpc.streams import ordered_map
+
+SMALL = 8 << 20
+"""Blobs up to this size travel whole and in parallel; bigger ones are streamed, one after another."""
+MAX_HELD = 64 << 20
+"""Bytes of small blobs that are held in memory."""
+BATCH = 256
+"""Blobs that go into the journal with one commit."""
+
+
+@dataclass
+class UploadReport:
+    """What came into the storage. `added` are blobs that were not there before."""
+
+    sent: int = 0
+    sent_bytes: int = 0
+    already_there: int = 0
+    added: list[str] = field(default_factory=list)
+    known: set[bytes] = field(default_factory=set)
+    """Every blob of the archive, by its short name."""
+
+
+@dataclass(frozen=True)
+class _Held:
+    blob: str
+    content: bytes
+    there: bool = False
+
+
+class Uploader:
+    """Takes the blob entries of one reading of an archive, in order. One thread calls `take` and `finish`."""
+
+    def __init__(
+        self, store: FileStore, note_added: Callable[[Sequence[str]], None], transfers: int, progress: Progress
+    ) -> None:
+        self._store = store
+        self._note_added = note_added
+        self._transfers = transfers
+        self._progress = progress
+        self.report = UploadReport()
+
+    def upload(self, entries: Iterator[ArchiveEntry]) -> None:
+        """Send every blob of `entries`; the content is read from them in order."""
+        batch: list[_Held] = []
+        held = 0
+        for looked_at in ordered_map(
+            self._small(entries, lambda: self._send(batch)),
+            self._look,
+            workers=self._transfers,
+            weight=lambda one: len(one.content),
+            max_weight=MAX_HELD // 2,
+            max_ahead=self._transfers * 2,
+        ):
+            batch.append(looked_at)
+            held += len(looked_at.content)
+            if len(batch) >= BATCH or held >= MAX_HELD // 2:
+                self._send(batch)
+                held = 0
+        self._send(batch)
+
+    def _small(self, entries: Iterator[ArchiveEntry], flush: Callable[[], None]) -> Iterator[_Held]:
+        for entry in entries:
+            assert entry.blob is not None
+            assert entry.size is not None
+            self.report.known.add(short_name(entry.blob))
+            if entry.size <= SMALL:
+                yield _Held(entry.blob, _read_all(entry, entry.size))
+            else:
+                flush()
+                self._send_big(entry, entry.blob, entry.size)
+
+    def _look(self, held: _Held) -> _Held:
+        stat = self._store.stat(held.blob)
+        return _Held(held.blob, held.content, there=stat is not None and self._same(stat, held.content))
+
+    def _same(self, stat: BlobStat, content: bytes) -> bool:
+        if stat.size == len(content):
+            digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            if stat.md5 == digest:
+                return True
+            if stat.md5 is None and self._store.open(stat.blob, stat.size + 1).head == content:
+                return True
+        raise _other_content(stat.blob)
+
+    def _send(self, batch: list[_Held]) -> None:
+        new = [one for one in batch if not one.there]
+        self._note([one.blob for one in new])
+        for _ in ordered_map(
+            new,
+            lambda one: self._store.put(one.blob, len(one.content), [one.content]),
+            workers=self._transfers,
+            weight=lambda one: len(one.content),
+            max_weight=MAX_HELD,
+            max_ahead=BATCH,
+        ):
+            pass
+        for one in batch:
+            self._count(len(one.content), sent=not one.there)
+        batch.clear()
+
+    def _send_big(self, entry: ArchiveEntry, blob: str, size: int) -> None:
+        stat = self._store.stat(blob)
+        if stat is None:
+            self._note([blob])
+            self._store.put(blob, size, _chunks(entry))
+        elif stat.size != size or not _equal_stream(self._store, stat, entry):
+            raise _other_content(blob)
+        self._count(size, sent=stat is None)
+
+    def _note(self, blobs: list[str]) -> None:
+        if blobs:
+            self._note_added(blobs)
+            self.report.added += blobs
+
+    def _count(self, size: int, *, sent: bool) -> None:
+        self.report.sent += sent
+        self.report.sent_bytes += size if sent else 0
+        self.report.already_there += not sent
+        self._progress.advanced(Task.UPLOAD_FILES, byte_count=size, item_count=1)
+
+
+def delete_all(store: FileStore, blobs: Iterable[str], transfers: int) -> int:
+    """Delete blobs in parallel; how many there were."""
+    deleted = ordered_map(
+        blobs, store.delete, workers=transfers, weight=lambda _: 1, max_weight=1 << 10, max_ahead=1 << 10
+    )
+    return sum(1 for _ in deleted)
+
+
+def _read_all(entry: ArchiveEntry, size: int) -> bytes:
+    parts = []
+    while data := entry.read(max(size, 1)):
+        parts.append(data)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _chunks(entry: ArchiveEntry) -> Iterator[bytes]:
+    while data := entry.read(1 << 20):
+        yield data
+
+
+def _equal_stream(store: FileStore, stat: BlobStat, entry: ArchiveEntry) -> bool:
+    """Compare a big blob with the entry, range by range."""
+    offset = 0
+    equal = True
+    for chunk in _chunks(entry):
+        equal = equal and store.read_range(stat.blob, stat.etag, offset, len(chunk)) == chunk
+        offset += len(chunk)
+    return equal
+
+
+def _other_content(blob: str) -> FileStoreError:
+    return FileStoreError(
+        f"the file storage holds another file under the name {blob} than the backup",
+        hint="Names of files are unique, so one of the two was changed outside of the app. Nothing was overwritten. "
+        "Compare the two; remove or move the object in the storage, and restore again.",
+    )
