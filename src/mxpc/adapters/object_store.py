@@ -1,0 +1,376 @@
+"""The blobs of an environment in an object store: everything that S3, Azure and Google have in common.
+
+All retrying is done here and not by obstore, in one loop with one bound, so that each slow-down is seen and lowers the
+concurrency. Only uploads in parts and listings leave it to obstore: they are several requests in one call.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+import obstore
+
+from mxpc.adapters.object_store_trouble import OBSTORE_ERRORS, CutShort, Kind, Trouble, trouble_of
+from mxpc.adapters.object_transfer import Download, ETagTrust, KeepsError, SentParts, md5_of
+from mxpc.errors import BlobChanged, BlobForbidden, BlobNotFound, FileStoreError
+from mxpc.model import BlobStat, KeyLayout, OpenedBlob, Probe
+from mxpc.streams import Concurrency, pause
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+R = TypeVar("R")
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often and how long one request is tried. No try begins after `seconds`, so all ends one try later."""
+
+    tries: int
+    seconds: float
+    first_wait: float = 0.1
+    longest_wait: float = 5.0
+
+    def wait(self, tried: int) -> float:
+        """Seconds before the next try: doubling, half of it random, so that parallel tries do not march in step."""
+        return random.uniform(0.5, 1.0) * min(self.longest_wait, self.first_wait * 2 ** (tried - 1))  # noqa: S311
+
+
+TRANSFER_PATIENCE = Patience(tries=12, seconds=90)
+"""At three failing requests in ten, one transfer in two million gives up; the waits alone outlast 20 s of SlowDown."""
+PROBE_PATIENCE = Patience(tries=4, seconds=20)
+"""A wrong address is known within a minute even when each try runs into the longest timeout."""
+
+CONNECT_TIMEOUT = timedelta(seconds=5)
+STALL_TIMEOUT = timedelta(seconds=15)
+"""A read that gives no byte for so long is broken off and asked for again."""
+UPLOAD_STALL_TIMEOUT = timedelta(seconds=60)
+"""reqwest counts the sending of the body as waiting for the answer: 8 MiB in 60 s is 140 kB/s."""
+REQUEST_TIMEOUT = timedelta(minutes=10)
+
+SINGLE_PUT = 8 * MIB
+"""Up to this size a blob is held in memory and sent in one request; above, in parts."""
+PART_SIZE = 8 * MIB
+PARTS_AT_ONCE = 3
+MOST_PARTS = 9_000
+"""S3 takes 10,000 parts."""
+
+
+class ObjectFileStore:
+    """A FileStore over three obstore stores of one bucket: `reading` and `writing` do not retry, `patient` does.
+
+    Any number of threads. `concurrency` hears of slow-downs. `place` is bucket and server for messages.
+    """
+
+    hints: ClassVar[Mapping[Kind, str]] = {}
+    """What to do about what; each service has its own words."""
+
+    def __init__(
+        self,
+        *,
+        reading: ObjectStore,
+        writing: ObjectStore,
+        patient: ObjectStore,
+        place: str,
+        layouts: Sequence[KeyLayout],
+        concurrency: Concurrency | None = None,
+    ) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._patient = patient
+        self._place = place
+        self._layouts = tuple(layouts)
+        self._layout = self._layouts[0]
+        self._concurrency = concurrency or Concurrency(1)
+        self._etags = ETagTrust()
+
+    # ------------------------------------------------------------------------------------------------------- looking
+
+    def probe(self, blobs: Sequence[str]) -> Probe:
+        """See FileStore. One small GET a blob and layout; without blobs one GET of a name that cannot exist."""
+        if not blobs:
+            self._look(self._layout, str(uuid.uuid4()))
+            return Probe(self._layout, tried=0, found=0, forbidden=0, encrypted=False)
+        probes = []
+        for layout in self._layouts:
+            probes.append(self._probe_layout(layout, blobs))
+            if probes[-1].found:
+                self._layout = layout
+                return probes[-1]
+        if all(probe.forbidden == probe.tried for probe in probes):
+            raise FileStoreError(
+                f"the file storage refuses every file that was asked for, in {self._place}",
+                evidence=f"HTTP 403 for {len(blobs)} files under {len(probes)} kinds of key",
+                hint="The identity may not read this bucket or prefix, or the bucket belongs to somebody else.",
+            )
+        return probes[0]
+
+    def _probe_layout(self, layout: KeyLayout, blobs: Sequence[str]) -> Probe:
+        looks = [self._look(layout, blob) for blob in blobs]
+        return Probe(
+            layout,
+            tried=len(blobs),
+            found=sum(isinstance(look, Found) for look in looks),
+            forbidden=sum(look is Kind.FORBIDDEN for look in looks),
+            encrypted=any(isinstance(look, Found) and look.encrypted for look in looks),
+        )
+
+    def _look(self, layout: KeyLayout, blob: str) -> Found | Kind:
+        """One byte of a blob: what is known of it, or NO_BLOB or FORBIDDEN."""
+        download = Download(self._reading, layout.key(blob), 0, 1)
+        try:
+            self._persist(download.attempt, PROBE_PATIENCE)
+        except GaveUp as gave_up:
+            if gave_up.trouble.kind in (Kind.NO_BLOB, Kind.FORBIDDEN):
+                return gave_up.trouble.kind
+            raise self._error("cannot use", gave_up.trouble) from gave_up.__cause__
+        return Found(download.encrypted)
+
+    def stat(self, blob: str) -> BlobStat | None:
+        """See FileStore. One HEAD request."""
+        try:
+            meta = self._persist(lambda: obstore.head(self._reading, self._layout.key(blob)))
+        except GaveUp as gave_up:
+            if gave_up.trouble.kind is Kind.NO_BLOB:
+                return None
+            raise self._blob_error("cannot look at", blob, gave_up.trouble) from gave_up.__cause__
+        return self._stat(blob, meta)
+
+    def list(self) -> Iterator[BlobStat]:
+        """See FileStore. Keys that are not of the layout in use are passed over."""
+        prefix = self._layout.list_prefix or None
+        try:
+            for page in obstore.list(self._patient, prefix, chunk_size=1000):
+                for meta in page:
+                    if blob := self._layout.blob(meta["path"]):
+                        yield self._stat(blob, meta)
+        except OBSTORE_ERRORS as error:
+            trouble = trouble_of(error)
+            if trouble.kind is Kind.FORBIDDEN:
+                raise BlobForbidden(
+                    f"the identity may not list {self._place}",
+                    evidence=trouble.evidence,
+                    hint="Give it s3:ListBucket, or go without what needs the list.",
+                ) from error
+            raise self._error("cannot list", trouble) from error
+
+    def _stat(self, blob: str, meta: Mapping[str, Any]) -> BlobStat:
+        etag = meta["e_tag"]
+        return BlobStat(blob, meta["size"], etag, md5_of(etag) if self._etags.are_md5 is not False else None)
+
+    # ------------------------------------------------------------------------------------------------------- reading
+
+    def open(self, blob: str, limit: int) -> OpenedBlob:
+        """See FileStore. A blob that comes whole is compared with its ETag where that is an MD5.
+
+        Refuses a blob that the app's own encryption client wrote: without its key in the metadata it is lost.
+        """
+        read_before: str | None = None
+        for _ in range(TRANSFER_PATIENCE.tries):
+            opened = self._open(blob, limit)
+            digest = self._suspicious(opened)
+            if digest is None:
+                return opened
+            # Damage on the way is never the same twice: two equal reads are the content, and the ETag no MD5.
+            if digest == read_before:
+                self._etags.disagreed()
+                return opened
+            read_before = digest
+        raise FileStoreError(
+            f"cannot read the file {blob} in {self._place}: it arrives with other content each time",
+            evidence=f"{TRANSFER_PATIENCE.tries} reads, none as its ETag says, no two the same",
+            hint="Something between here and the file storage damages data.",
+        )
+
+    def _open(self, blob: str, limit: int) -> OpenedBlob:
+        download = Download(self._reading, self._layout.key(blob), 0, limit)
+        self._read(blob, download)
+        if download.encrypted:
+            raise FileStoreError(
+                f"the file {blob} is encrypted by the app (client-side encryption), in {self._place}",
+                evidence="the key to it is in the object's metadata, which a backup cannot carry",
+                hint="Remove com.mendix.storage.s3.EncryptionKeys, and let the app write its files anew.",
+            )
+        return OpenedBlob(blob, download.size, download.etag, download.content())
+
+    def _suspicious(self, opened: OpenedBlob) -> str | None:
+        """The MD5 of a whole blob when its ETag looks like an MD5 and is another one."""
+        promised = md5_of(opened.etag)
+        if not promised or len(opened.head) < opened.size or self._etags.are_md5 is False:
+            return None
+        digest = hashlib.md5(opened.head, usedforsecurity=False).hexdigest()
+        if digest == promised:
+            self._etags.agreed()
+            return None
+        return digest
+
+    def read_range(self, blob: str, etag: str | None, start: int, length: int) -> bytes:
+        """See FileStore. Goes on where a body broke off, with If-Match."""
+        download = Download(self._reading, self._layout.key(blob), start, length, etag)
+        self._read(blob, download)
+        content = download.content()
+        if len(content) != length:
+            raise BlobChanged(
+                f"the file {blob} changed while it was read, in {self._place}",
+                evidence=f"{length} bytes from {start} were asked for, there are {len(content)}",
+            )
+        return content
+
+    def _read(self, blob: str, download: Download) -> None:
+        try:
+            self._persist(download.attempt)
+        except GaveUp as gave_up:
+            raise self._blob_error("cannot read", blob, gave_up.trouble) from gave_up.__cause__
+
+    # ------------------------------------------------------------------------------------------------------- writing
+
+    def put(self, blob: str, size: int, chunks: Iterable[bytes]) -> None:
+        """See FileStore. One request up to SINGLE_PUT, else in parts: at most 32 MiB of them in memory.
+
+        The request's signature covers the content's SHA-256, so a server refuses damage on the way; the ETag that it
+        answers is compared besides, and where the ETag is no MD5 the content is read back.
+        """
+        key = self._layout.key(blob)
+        try:
+            if size > SINGLE_PUT:
+                self._put_parts(key, size, self._exactly(blob, size, chunks))
+            else:
+                self._put_whole(key, b"".join(self._exactly(blob, size, chunks)))
+        except GaveUp as gave_up:
+            raise self._blob_error("cannot write", blob, gave_up.trouble) from gave_up.__cause__
+
+    def _put_whole(self, key: str, content: bytes) -> None:
+        sent = SentParts(SINGLE_PUT)
+        sent.add(content)
+
+        def attempt() -> None:
+            result = obstore.put(self._writing, key, content, use_multipart=False)
+            self._confirm(key, sent, result["e_tag"])
+
+        self._persist(attempt)
+
+    def _put_parts(self, key: str, size: int, chunks: Iterator[bytes]) -> None:
+        sent = SentParts(max(PART_SIZE, -(-size // MOST_PARTS)))
+        source = KeepsError(sent.passing(chunks))
+        try:
+            result = obstore.put(
+                self._patient, key, source, use_multipart=True, chunk_size=sent.part_size, max_concurrency=PARTS_AT_ONCE
+            )
+            self._confirm(key, sent, result["e_tag"])
+        except (*OBSTORE_ERRORS, CutShort) as error:
+            if source.error is not None:
+                raise source.error from None
+            raise GaveUp(self._heard(error), 1) from error
+
+    def _exactly(self, blob: str, size: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        given = 0
+        for chunk in chunks:
+            given += len(chunk)
+            if given > size:
+                break
+            yield chunk
+        if given != size:
+            raise FileStoreError(
+                f"the file {blob} is not as long as announced, it was not written to {self._place}",
+                evidence=f"{size} bytes were announced, {'more' if given > size else given} came",
+            )
+
+    def _confirm(self, key: str, sent: SentParts, etag: str | None) -> None:
+        """Raise CutShort, and take the object away, unless what is stored is what was sent."""
+        if sent.is_proved_by(etag):
+            return
+        stored = self._persist(lambda: obstore.head(self._reading, key))
+        same = stored["size"] == sent.size
+        if same and md5_of(etag or stored["e_tag"]) and self._etags.are_md5 is not False:
+            same = self._read_back(key, sent).digests == sent.digests
+            if same:
+                self._etags.disagreed()
+        if not same:
+            with suppress(*OBSTORE_ERRORS):
+                obstore.delete(self._writing, [key])
+            raise CutShort("what was stored is not what was sent; it was removed")
+
+    def _read_back(self, key: str, sent: SentParts) -> SentParts:
+        stored = SentParts(sent.part_size)
+        for start in range(0, sent.size, PART_SIZE):
+            download = Download(self._reading, key, start, PART_SIZE)
+            self._persist(download.attempt)
+            stored.add(download.content())
+        return stored
+
+    def delete(self, blob: str) -> None:
+        """See FileStore."""
+        try:
+            self._persist(lambda: obstore.delete(self._writing, [self._layout.key(blob)]))
+        except GaveUp as gave_up:
+            if gave_up.trouble.kind is not Kind.NO_BLOB:
+                raise self._blob_error("cannot delete", blob, gave_up.trouble) from gave_up.__cause__
+
+    # ------------------------------------------------------------------------------------------------------- failing
+
+    def _persist(self, attempt: Callable[[], R], patience: Patience = TRANSFER_PATIENCE) -> R:
+        """Try until it works; raises GaveUp, from the last error. Each try must be harmless to repeat."""
+        began = time.monotonic()
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return attempt()
+            except (*OBSTORE_ERRORS, CutShort) as error:
+                trouble = self._heard(error)
+                patient = tried < patience.tries and time.monotonic() - began < patience.seconds
+                if not (trouble.passing and patient):
+                    raise GaveUp(trouble, tried) from error
+            pause(patience.wait(tried))
+
+    def _heard(self, error: BaseException) -> Trouble:
+        trouble = trouble_of(error)
+        if trouble.kind is Kind.BUSY:
+            self._concurrency.slowed()
+        return trouble
+
+    def _blob_error(self, doing: str, blob: str, trouble: Trouble) -> FileStoreError:
+        what = f"{doing} the file {blob} in {self._place}"
+        match trouble.kind:
+            case Kind.NO_BLOB:
+                return BlobNotFound(what, evidence=trouble.evidence)
+            case Kind.FORBIDDEN:
+                return BlobForbidden(what, evidence=trouble.evidence, hint=self.hints.get(Kind.FORBIDDEN, ""))
+            case Kind.CHANGED | Kind.NO_RANGE:
+                return BlobChanged(
+                    f"the file {blob} changed while it was read, in {self._place}", evidence=trouble.evidence
+                )
+            case _:
+                return self._error(doing, trouble, blob)
+
+    def _error(self, doing: str, trouble: Trouble, blob: str = "") -> FileStoreError:
+        thing = f"the file {blob} in {self._place}" if blob else f"the file storage: {self._place}"
+        return FileStoreError(
+            f"{doing} {thing}: {trouble.kind.value}", evidence=trouble.evidence, hint=self.hints.get(trouble.kind, "")
+        )
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object that the probe saw."""
+
+    encrypted: bool
+
+
+class GaveUp(Exception):
+    """A request failed for good; `__cause__` is obstore's error. Never leaves the adapter."""
+
+    def __init__(self, trouble: Trouble, tried: int) -> None:
+        super().__init__(trouble.evidence)
+        times = f" ({tried} tries)" if tried > 1 else ""
+        self.trouble = Trouble(trouble.kind, trouble.evidence + times)
