@@ -38,6 +38,22 @@ def open_destination(name: str) -> ArchiveSink:
     return FileSink(path.resolve())
 
 
+def check_destination(name: str) -> None:
+    """Say early what would make `open_destination` fail, before any service is asked. Raises RequestError."""
+    if name == "-" or (Path(name).exists() and not Path(name).is_file() and not Path(name).is_dir()):
+        return
+    if Path(name).is_dir():
+        raise RequestError(f"{name} is a folder", hint="Name the backup file to write.")
+    _open_partial_and_drop(Path(name).resolve())
+
+
+def _open_partial_and_drop(path: Path) -> None:
+    descriptor, unnamed, partial = _open_partial(path)
+    os.close(descriptor)
+    if not unnamed:
+        partial.unlink()
+
+
 def open_input(name: str) -> ArchiveInput:
     """The archive for `-f name`; `-` is standard input. Raises RequestError when there is no such file."""
     if name == "-":

@@ -31,7 +31,7 @@ from mxpc.progress import Progress, Silent, Task
 from mxpc.workflows.fetch import Fetched, FetchOptions, fetch_ahead, remaining_chunks
 
 PROBED_BLOBS = 8
-"""How many blobs are looked for to find the layout: in the worst published bucket one referenced blob in 64 is missing."""
+"""So many blobs are looked for to find the layout; in the worst published bucket one referenced blob in 64 is gone."""
 ALL_MISSING_FLOOR = 3
 """From so many blobs on, a backup in which every one is missing is an error: a wrong bucket, not bad luck."""
 
@@ -158,7 +158,7 @@ class Backup:
         if encrypted and self._store:
             raise RequestError(
                 "the app encrypts its files before it stores them; a backup of them could not be decrypted",
-                evidence="com.mendix.storage.s3.EncryptionKeys is set, or objects carry client-side encryption metadata.",
+                evidence="EncryptionKeys is set in the configuration, or objects carry client-side encryption metadata.",
                 hint="The key to each file is in its object's metadata, which an archive does not carry. "
                 "Use --only database.",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from mxpc.model import (
@@ -157,5 +158,5 @@ def _some(texts: tuple[str, ...] | list[str], most: int = 5) -> str:
 
 
 def _major(version: str) -> int | None:
-    digits = version.split(".")[0].split()[0] if version.strip() else ""
-    return int(digits) if digits.isdigit() else None
+    digits = re.match(r"\d+", version.strip())
+    return int(digits[0]) if digits else None

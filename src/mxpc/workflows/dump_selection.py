@@ -65,19 +65,20 @@ def select(dump: DumpFacts, target: TargetFacts) -> DumpSelection:
 
 
 def _harmless(entry: DumpEntry, target: TargetFacts) -> str | None:
-    if entry.kind == "SCHEMA" and entry.name == "public":
-        return "schema public is there already and keeps its owner and grants"
-    if entry.kind == "COMMENT" and entry.name == "SCHEMA public":
-        return "schema public keeps its comment"
-    if entry.kind == "COMMENT" and entry.name.startswith("EXTENSION "):
-        return "comments on extensions belong to the owner of the extension"
-    if entry.kind == "EXTENSION" and entry.name in target.installed_extensions:
-        return f"extension {entry.name} is installed already"
-    if entry.kind in ("ACL", "DEFAULT ACL"):
-        return "grants of the source (restored with -x)"
-    if (entry.schema or "").startswith(PARKED_PREFIX) or (entry.kind == "SCHEMA" and _is_parked(entry.name)):
-        return "the parked content of an unfinished restore in the source"
-    return None
+    """Why an entry is left out though nothing is missing without it."""
+    match entry.kind, entry.name:
+        case "SCHEMA", "public":
+            return "schema public is there already and keeps its owner and grants"
+        case "COMMENT", "SCHEMA public":
+            return "schema public keeps its comment"
+        case "COMMENT", name if name.startswith("EXTENSION "):
+            return "comments on extensions belong to the owner of the extension"
+        case "EXTENSION", name if name in target.installed_extensions:
+            return f"extension {name} is installed already"
+        case "ACL" | "DEFAULT ACL", _:
+            return "grants of the source (restored with -x)"
+    parked = (entry.schema or "").startswith(PARKED_PREFIX) or (entry.kind == "SCHEMA" and _is_parked(entry.name))
+    return "the parked content of an unfinished restore in the source" if parked else None
 
 
 def _is_parked(name: str) -> bool:

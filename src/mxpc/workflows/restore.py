@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -227,10 +228,8 @@ class _Run:
             return
         with ThreadPoolExecutor(1, thread_name_prefix="upload") as pool:
             files = pool.submit(self._consume_or_stop, frozenset({Half.FILES}))
-            try:
+            with suppress(_Stopped):  # the other half failed first, and says why below
                 self._consume_or_stop(frozenset({Half.DATABASE}), to_the_end=False)
-            except _Stopped:
-                pass  # the other half failed first, and says why below
             files.result()
 
     def _consume_or_stop(self, halves: frozenset[Half], *, to_the_end: bool = True) -> None:

@@ -61,7 +61,7 @@ class Uploader:
         batch: list[_Held] = []
         held = 0
         for looked_at in ordered_map(
-            self._small(entries, lambda: self._send(batch)),
+            self._small(entries),
             self._look,
             workers=self._transfers,
             weight=lambda one: len(one.content),
@@ -75,7 +75,7 @@ class Uploader:
                 held = 0
         self._send(batch)
 
-    def _small(self, entries: Iterator[ArchiveEntry], flush: Callable[[], None]) -> Iterator[_Held]:
+    def _small(self, entries: Iterator[ArchiveEntry]) -> Iterator[_Held]:
         for entry in entries:
             assert entry.blob is not None
             assert entry.size is not None
@@ -83,7 +83,6 @@ class Uploader:
             if entry.size <= SMALL:
                 yield _Held(entry.blob, _read_all(entry, entry.size))
             else:
-                flush()
                 self._send_big(entry, entry.blob, entry.size)
 
     def _look(self, held: _Held) -> _Held:

@@ -1,0 +1,91 @@
+"""Wires adapters to workflows: the only place where the two meet."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from mxpc.cli.options import Common
+from mxpc.cli.session import Session
+from mxpc.errors import RequestError
+from mxpc.model import Environment, EnvironmentSettings
+from mxpc.ports import EnvironmentSource, FileStore, SourceDatabase, TargetDatabase
+from mxpc.progress import Progress
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The adapters of one environment, made when they are asked for."""
+
+    settings: EnvironmentSettings
+    progress: Progress
+
+    def source_database(self) -> SourceDatabase:
+        from mxpc.adapters.postgres import PostgresSource
+
+        return PostgresSource(self.settings.database, progress=self.progress)
+
+    def target_database(self) -> TargetDatabase:
+        from mxpc.adapters.postgres import PostgresTarget
+
+        return PostgresTarget(self.settings.database, progress=self.progress)
+
+    def file_store(self) -> FileStore | None:
+        if self.settings.storage is None:
+            return None
+        from mxpc.adapters.s3 import S3FileStore
+
+        return S3FileStore(self.settings.storage, env=os.environ, progress=self.progress)
+
+
+def wire(
+    session: Session,
+    common: Common,
+    namespace: str | None,
+    environment: str | None,
+    progress: Progress,
+    *,
+    storage: bool,
+) -> Wiring:
+    """Read the environment's settings; hide its secrets and say which rules led to them."""
+    settings = _source(common, _environment(common, namespace, environment)).settings(storage=storage)
+    session.console.hide(settings.secrets)
+    for note in settings.notes:
+        progress.noted(note)
+    return Wiring(settings, progress)
+
+
+def _environment(common: Common, namespace: str | None, environment: str | None) -> Environment:
+    if common.credentials_dir:
+        return Environment(namespace or "", environment or "the environment of the credentials directory")
+    for value, option in ((namespace, "-n NAMESPACE"), (environment, "-e ENVIRONMENT")):
+        if not value:
+            raise RequestError(f"{option} is missing", hint="Name the environment: -n NAMESPACE -e ENVIRONMENT.")
+    assert namespace
+    assert environment
+    return Environment(namespace, environment)
+
+
+def _source(common: Common, environment: Environment) -> EnvironmentSource:
+    from mxpc.adapters.settings import SecretOverrides, TrustOptions
+
+    trust = TrustOptions(
+        db_sslmode=common.db_sslmode,
+        db_sslrootcert=common.db_sslrootcert,
+        storage_ca_file=common.storage_ca_file,
+        storage_insecure=common.storage_insecure,
+    )
+    if common.credentials_dir:
+        from mxpc.adapters.credentials_dir import CredentialsDirectory
+
+        return CredentialsDirectory(environment, common.credentials_dir, trust=trust, env=os.environ)
+    from mxpc.adapters.kubernetes import KubernetesSource
+
+    return KubernetesSource(
+        environment,
+        kubeconfig=common.kubeconfig,
+        context=common.context,
+        overrides=SecretOverrides(database=common.database_secret, storage=common.storage_secret),
+        trust=trust,
+        env=os.environ,
+    )

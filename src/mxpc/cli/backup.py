@@ -1,0 +1,79 @@
+"""`backup`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mxpc.cli.options import Common, common_options, environment_options, file_option, halves, jobs_option, only_option
+from mxpc.cli.session import Session
+from mxpc.model import Half
+
+
+@click.command("backup", short_help="Write a backup.")
+@common_options()
+@environment_options
+@file_option("The backup file to write; - is standard output.")
+@only_option
+@click.option(
+    "--files",
+    "which_files",
+    type=click.Choice(["referenced", "all"]),
+    default="referenced",
+    show_default=True,
+    help="The files that the database names, or everything under the bucket or prefix.",
+)
+@jobs_option
+@click.option("--strict", is_flag=True, help="Exit with 7 when a referenced file is missing or has another size.")
+def command(
+    session: Session,
+    common: Common,
+    *,
+    namespace: str | None,
+    environment: str | None,
+    file: str,
+    only: str | None,
+    which_files: str,
+    jobs: int,
+    transfers: int,
+    strict: bool,
+) -> int:
+    """Write an environment's database and files into one backup file.
+
+    Database and files are of one moment, and the app may run. The file appears under its name when it is complete;
+    an older backup of that name stays until then.
+    """
+    from mxpc.adapters.archive_files import check_destination, open_destination
+    from mxpc.cli.assemble import wire
+    from mxpc.cli.render import show_backup
+    from mxpc.workflows.backup import BackupOptions, back_up
+    from mxpc.workflows.fetch import FetchOptions
+
+    if file == "-":
+        session.results_to_stderr()
+    check_destination(file)
+    chosen = halves(only)
+    options = BackupOptions(
+        halves=chosen,
+        every_file=which_files == "all",
+        bare_dump=chosen == {Half.DATABASE} and not _is_archive_name(file),
+        fetch=FetchOptions(transfers=transfers),
+    )
+    with session.progress() as progress:
+        wiring = wire(session, common, namespace, environment, progress, storage=Half.FILES in chosen)
+        report = back_up(
+            wiring.settings.environment,
+            wiring.settings.app,
+            wiring.source_database(),
+            wiring.file_store(),
+            lambda: open_destination(file),
+            options,
+            progress,
+        )
+    show_backup(session, report, file, progress.warnings)
+    return 7 if strict and report.has_warnings else 0
+
+
+def _is_archive_name(file: str) -> bool:
+    return "".join(Path(file).suffixes[-2:]) in (".tar.gz",) or Path(file).suffix == ".tgz"

@@ -1,0 +1,57 @@
+"""The only place that writes to the terminal. Known secrets never get through it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterable
+from typing import IO, Any
+from urllib.parse import quote, quote_plus
+
+SHORTEST_SECRET = 4
+"""A shorter value would blank out innocent text, and protects nothing."""
+
+
+class Console:
+    """Results go to standard output, everything else to standard error; any thread may write."""
+
+    def __init__(self, *, results: IO[str] | None = None, messages: IO[str] | None = None) -> None:
+        self.results = results or sys.stdout
+        self.messages = messages or sys.stderr
+        self._secrets: list[str] = []
+        self._lock = threading.RLock()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """From now on these values, plain and percent-encoded, are printed as ***."""
+        values = {form for one in secrets for form in (one, quote(one, safe=""), quote(one), quote_plus(one))}
+        known = {*self._secrets, *(one for one in values if len(one) >= SHORTEST_SECRET)}
+        self._secrets = sorted(known, key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        """The text without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def result(self, text: str) -> None:
+        """A line or more of the result."""
+        self._print(self.results, text)
+
+    def result_json(self, value: Any) -> None:
+        """The result as one JSON object."""
+        self._print(self.results, json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+    def message(self, text: str) -> None:
+        """Progress, a warning or an error."""
+        self._print(self.messages, text)
+
+    def _print(self, stream: IO[str], text: str) -> None:
+        with self._lock:
+            try:
+                print(self.redact(text), file=stream, flush=True)
+            except UnicodeEncodeError:
+                safe = self.redact(text).encode(stream.encoding or "ascii", "backslashreplace")
+                print(safe.decode(stream.encoding or "ascii"), file=stream, flush=True)
+            except OSError:
+                return  # nobody reads it any more: no reason to fail a backup

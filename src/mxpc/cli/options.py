@@ -1,0 +1,139 @@
+"""The options that commands share, as one table; `Common` is what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import click
+
+from mxpc.cli.session import Session
+from mxpc.model import Half, TlsMode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Common:
+    """Where the environment's settings come from, and which trust rules the user sets."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    credentials_dir: tuple[str, ...] = ()
+    database_secret: str | None = None
+    storage_secret: str | None = None
+    db_sslmode: str | None = None
+    db_sslrootcert: str | None = None
+    storage_ca_file: str | None = None
+    storage_insecure: bool = False
+
+
+def _connection_options(*, hidden: bool) -> list[Callable[[F], F]]:
+    def option(*names: str, help: str, **more: Any) -> Callable[[F], F]:
+        return click.option(*names, help=help, hidden=hidden, **more)
+
+    return [
+        option(
+            "--kubeconfig", metavar="FILE", help="As kubectl has it; else KUBECONFIG, ~/.kube/config, the pod's own."
+        ),
+        option("--context", metavar="NAME", help="Context of the kubeconfig."),
+        option(
+            "--credentials-dir",
+            metavar="DIR",
+            multiple=True,
+            help="Read credentials from files named after the Secret keys, and do not call Kubernetes.",
+        ),
+        option("--database-secret", metavar="NAME", help="Take this Secret for the database."),
+        option("--storage-secret", metavar="NAME", help="Take this Secret for the file storage."),
+        option(
+            "--db-sslmode",
+            type=click.Choice([mode.value for mode in TlsMode]),
+            help="libpq's meanings; else PGSSLMODE, the JDBC URL's sslmode, prefer.",
+        ),
+        option("--db-sslrootcert", metavar="FILE", help="Trusted roots for the database; else PGSSLROOTCERT."),
+        option(
+            "--storage-ca-file",
+            metavar="FILE",
+            help="Trusted roots for the file storage; else SSL_CERT_FILE, SSL_CERT_DIR.",
+        ),
+        option("--storage-insecure", is_flag=True, help="Do not check the file storage's certificate."),
+    ]
+
+
+_OUTPUT_OPTIONS: list[Callable[[Any], Any]] = [
+    click.option(
+        "-o",
+        "output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="What the result on standard output looks like.",
+    ),
+    click.option("-q", "quiet", is_flag=True, help="Say less: no progress, no summary."),
+    click.option("-v", "verbose", is_flag=True, help="Say more: which rules were used, and the cause of an error."),
+    click.version_option(None, "--version", package_name="mxpc-backup-restore-cli", message="%(prog)s %(version)s"),
+]
+
+
+def common_options(*, connection: bool = True) -> Callable[[F], F]:
+    """Give a command the options that all have. It is called with `session` and `common` as its first arguments."""
+
+    def decorate(command: F) -> F:
+        @click.pass_obj
+        def wrapped(session: Session, output: str, quiet: bool, verbose: bool, **given: Any) -> Any:
+            session.as_json, session.quiet, session.verbose = output == "json", quiet, verbose
+            common = Common(**{one.name: given.pop(one.name) for one in fields(Common)})
+            return command(session, common, **given)
+
+        wrapped.__name__ = command.__name__
+        wrapped.__doc__ = command.__doc__
+        # Options that stood below this decorator belong to the command: click keeps them on the function.
+        wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+        for option in reversed([*_connection_options(hidden=not connection), *_OUTPUT_OPTIONS]):
+            wrapped = option(wrapped)
+        return wrapped  # type: ignore[return-value]
+
+    return decorate
+
+
+def environment_options(command: F) -> F:
+    """-n and -e."""
+    command = click.option("-e", "--environment", metavar="NAME", help="The environment's internal name (MendixApp).")(
+        command
+    )
+    return click.option("-n", "--namespace", metavar="NAME", help="The namespace that the environment runs in.")(
+        command
+    )
+
+
+def file_option(help: str, *, required: bool = True) -> Callable[[F], F]:
+    """-f."""
+    return click.option("-f", "--file", metavar="FILE", required=required, help=help)
+
+
+def only_option(command: F) -> F:
+    """--only."""
+    return click.option("--only", type=click.Choice([half.value for half in Half]), help="Leave out the other half.")(
+        command
+    )
+
+
+def halves(only: str | None) -> frozenset[Half]:
+    """What --only leaves."""
+    return frozenset({Half(only)}) if only else frozenset(Half)
+
+
+def jobs_option(command: F) -> F:
+    """--jobs and --transfers."""
+    command = click.option(
+        "--transfers", metavar="N", type=click.IntRange(1, 512), default=32, show_default=True, help="Files at once."
+    )(command)
+    return click.option(
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Work at once in the database.",
+    )(command)
