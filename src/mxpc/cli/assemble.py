@@ -35,7 +35,7 @@ class Wiring:
             return None
         from mxpc.adapters.s3 import S3FileStore
 
-        return S3FileStore(self.settings.storage, env=os.environ, progress=self.progress)
+        return S3FileStore(self.settings.storage)
 
 
 def wire(

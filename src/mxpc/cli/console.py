@@ -51,7 +51,8 @@ class Console:
             try:
                 print(self.redact(text), file=stream, flush=True)
             except UnicodeEncodeError:
-                safe = self.redact(text).encode(stream.encoding or "ascii", "backslashreplace")
-                print(safe.decode(stream.encoding or "ascii"), file=stream, flush=True)
+                encoding = getattr(stream, "encoding", None) or "ascii"
+                safe = self.redact(text).encode(encoding, "backslashreplace").decode(encoding)
+                print(safe, file=stream, flush=True)
             except OSError:
                 return  # nobody reads it any more: no reason to fail a backup

@@ -81,7 +81,7 @@ def common_options(*, connection: bool = True) -> Callable[[F], F]:
 
     def decorate(command: F) -> F:
         @click.pass_obj
-        def wrapped(session: Session, output: str, quiet: bool, verbose: bool, **given: Any) -> Any:
+        def wrapped(session: Session, /, output: str, quiet: bool, verbose: bool, **given: Any) -> Any:
             session.as_json, session.quiet, session.verbose = output == "json", quiet, verbose
             common = Common(**{one.name: given.pop(one.name) for one in fields(Common)})
             return command(session, common, **given)
