@@ -1,0 +1,259 @@
+"""A dump in PostgreSQL's custom format: what it holds, whether it is whole, and the same for older programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
+
+from mxpc.archive import deflate
+from mxpc.archive.dumpread import (
+    COMPRESSIONS,
+    HAS_COMPRESSION_BYTE,
+    HAS_RELKIND,
+    HAS_TABLE_AM,
+    Blocks,
+    BlockStart,
+    TocEntry,
+    Version,
+    read_toc,
+)
+from mxpc.archive.gzipread import cut_short, damaged
+from mxpc.archive.layout import shown
+from mxpc.errors import ArchiveError
+from mxpc.model import DumpFacts
+from mxpc.ports import ByteReader
+
+_VERSION_TABLE = "mendixsystem$version"
+_ROW_LIMIT = 1 << 16
+_POSITION_NOT_SET, _NO_DATA = 1, 3
+_COLUMN = re.compile(r'"((?:[^"]|"")+)"|([^\s,()"]+)')
+_ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.DOTALL)
+_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+class DumpStream:
+    """A dump that is read once: after its table of contents either `check` or `rewritten` takes the rest.
+
+    Everything that does not fit raises ArchiveError. Memory is that of the table of contents.
+    """
+
+    def __init__(self, reader: ByteReader, *, engine: deflate.Engine = deflate.DEFAULT) -> None:
+        self._engine = engine
+        self._toc, self._cursor = read_toc(reader)
+        self._version_row: dict[str, str | None] = {}
+
+    @property
+    def facts(self) -> DumpFacts:
+        """Header and table of contents; with the app once `check` came by its row."""
+        row = self._version_row
+        return replace(
+            self._toc.facts,
+            app_name=row.get("sprintrprojectname"),
+            model_version=row.get("modelversionnumber"),
+            mendix_version=row.get("mendixversion"),
+        )
+
+    def check(self, on_bytes: Callable[[int], None] = lambda _: None) -> DumpFacts:
+        """Walk through all data: every entry that has some has it once and whole, and nothing follows.
+
+        What gzip compressed inside the dump is decompressed and checked as well. `on_bytes` gets the number of bytes
+        of the dump that were read since its last call.
+        """
+        told = 0
+        for block, entry, blocks in self._data():
+            self._walk(block, entry, blocks)
+            on_bytes(self._cursor.count - told)
+            told = self._cursor.count
+        on_bytes(self._cursor.count - told)
+        return self.facts
+
+    def rewritten(self, *, version: tuple[int, ...] | None = None, leave_out: Collection[int] = ()) -> ByteReader:
+        """The same dump in an archive version that is at most `version`, without the entries of these dump ids.
+
+        Constant memory. The data pass through as they are; when entries with data are left out, blocks are looked at
+        and theirs are dropped. Raises ArchiveError when the older version cannot hold the dump.
+        """
+        target = self._target_version(version)
+        return _Stream(self._rewritten(target, frozenset(leave_out)))
+
+    # ------------------------------------------------------------------------------------------------------- checking
+
+    def _data(self) -> Iterator[tuple[BlockStart, TocEntry, Blocks]]:
+        """Each data block with its entry; at the end all entries must have had theirs."""
+        missing = {entry.facts.dump_id: entry for entry in self._toc.entries if entry.facts.has_data}
+        blocks = Blocks(self._cursor)
+        while block := blocks.next():
+            entry = missing.pop(block.dump_id, None)
+            if entry is None:
+                raise damaged("the database dump has data that belong to no entry", f"block {block.dump_id}")
+            yield block, entry, blocks
+        if missing:
+            first = next(iter(missing.values())).facts
+            raise cut_short(
+                f"The database dump lacks the data of {len(missing)} entries, first of {shown(first.name)}."
+            )
+
+    def _walk(self, block: BlockStart, entry: TocEntry, blocks: Blocks) -> None:
+        if block.large_objects:
+            for _ in blocks.objects():
+                self._consume(self._plain(blocks.pieces())) if self._is_gzip else blocks.skip()
+        elif entry.facts.name == _VERSION_TABLE and entry.copy_statement and self._is_readable:
+            text = self._gathered(self._plain(blocks.pieces()))
+            self._version_row = _first_row(entry.copy_statement, text)
+        elif self._is_gzip:
+            self._consume(self._plain(blocks.pieces()))
+        else:
+            blocks.skip()
+
+    @property
+    def _is_gzip(self) -> bool:
+        return self._toc.compression == "gzip"
+
+    @property
+    def _is_readable(self) -> bool:
+        return self._toc.compression in ("none", "gzip")
+
+    def _plain(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        return _inflated(pieces, self._engine) if self._is_gzip else iter(pieces)
+
+    @staticmethod
+    def _consume(pieces: Iterable[bytes]) -> None:
+        for _ in pieces:
+            pass
+
+    @staticmethod
+    def _gathered(pieces: Iterable[bytes]) -> bytes:
+        text = b""
+        for piece in pieces:
+            text += piece[: _ROW_LIMIT - len(text)]
+        return text
+
+    # ------------------------------------------------------------------------------------------------------ rewriting
+
+    def _target_version(self, version: tuple[int, ...] | None) -> Version:
+        own = self._toc.version
+        if version is None or own[:2] <= version[:2]:
+            return own
+        if version[:2] < HAS_TABLE_AM:
+            raise ArchiveError(f"A database dump cannot be rewritten in archive version {version[0]}.{version[1]}")
+        if version[:2] < HAS_COMPRESSION_BYTE and not self._is_readable:
+            raise ArchiveError(
+                f"The database dump is compressed by {self._toc.compression}, which needs pg_restore 16 or newer",
+                hint="Install the PostgreSQL clients of version 16 or newer, or make the dump with gzip compression.",
+            )
+        return (version[0], version[1], 0)
+
+    def _rewritten(self, target: Version, leave_out: frozenset[int]) -> Iterator[bytes]:
+        yield from self._rewritten_toc(target, leave_out)
+        if any(entry.facts.has_data and entry.facts.dump_id in leave_out for entry in self._toc.entries):
+            yield from self._selected_data(leave_out)
+        else:
+            while data := self._cursor.rest():
+                yield data
+
+    def _rewritten_toc(self, target: Version, leave_out: frozenset[int]) -> Iterator[bytes]:
+        toc = self._toc
+        kept = [entry for entry in toc.entries if entry.facts.dump_id not in leave_out]
+        yield b"PGDMP" + bytes((*target, 4, toc.offset_size, 1)) + self._compression(target) + toc.head
+        yield _int(len(kept))
+        drop_relkind = toc.version >= HAS_RELKIND > target
+        for entry in kept:
+            yield entry.raw[: entry.relkind_at]
+            yield entry.raw[entry.relkind_at + 5 * drop_relkind :]
+            yield bytes((_POSITION_NOT_SET if entry.facts.has_data else _NO_DATA,)) + bytes(toc.offset_size)
+
+    def _compression(self, target: Version) -> bytes:
+        number = COMPRESSIONS.index(self._toc.compression)
+        return bytes((number,)) if target >= HAS_COMPRESSION_BYTE else _int(-number)
+
+    def _selected_data(self, leave_out: frozenset[int]) -> Iterator[bytes]:
+        for block, entry, blocks in self._data():
+            if entry.facts.dump_id not in leave_out:
+                yield bytes((3 if block.large_objects else 1,)) + _int(block.dump_id)
+                yield from self._copied(block, blocks)
+            elif block.large_objects:
+                for _ in blocks.objects():
+                    blocks.skip()
+            else:
+                blocks.skip()
+
+    def _copied(self, block: BlockStart, blocks: Blocks) -> Iterator[bytes]:
+        if not block.large_objects:
+            yield from blocks.copied()
+            return
+        for oid in blocks.objects():
+            yield _int(oid)
+            yield from blocks.copied()
+        yield _int(0)
+
+
+class _Stream:
+    """An iterator of bytes as a ByteReader."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def read(self, size: int, /) -> bytes:
+        """Between 1 and `size` bytes; b"" at the end."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._rest = memoryview(piece)
+        data, self._rest = bytes(self._rest[:size]), self._rest[size:]
+        return data
+
+
+def _int(number: int) -> bytes:
+    return bytes((number < 0,)) + abs(number).to_bytes(4, "little")
+
+
+def _inflated(pieces: Iterable[bytes], engine: deflate.Engine) -> Iterator[bytes]:
+    """The plain content of one zlib stream, proved by its checksum. Nothing at all is an empty content."""
+    inflater = engine.inflater(15)
+    empty = True
+    for piece in pieces:
+        empty = False
+        try:
+            while piece:
+                yield inflater.decompress(piece, 1 << 20)
+                piece = inflater.unconsumed_tail  # noqa: PLW2901
+        except engine.errors as error:
+            raise damaged("the data in the database dump are damaged", str(error)) from error
+        if inflater.unused_data:
+            raise damaged("the data in the database dump are damaged", "something follows the end of the data")
+    while not (inflater.eof or empty):
+        if not (data := inflater.decompress(b"", 1 << 20)):
+            raise cut_short("The data of a table in the database dump have no end.")
+        yield data
+
+
+def _first_row(copy_statement: str, text: bytes) -> dict[str, str | None]:
+    """The first row of a COPY text, by column; empty where there is none."""
+    columns = [quoted.replace('""', '"') or bare for quoted, bare in _COLUMN.findall(_column_list(copy_statement))]
+    line = text.decode("utf-8", "replace").split("\n", 1)[0]
+    values = line.split("\t")
+    if line == "\\." or len(values) != len(columns):
+        return {}
+    return {column: _unescaped(value) for column, value in zip(columns, values, strict=True)}
+
+
+def _column_list(copy_statement: str) -> str:
+    """What is between the parentheses of `COPY public."t" (a, b) FROM stdin;`."""
+    return copy_statement.rpartition(") FROM ")[0].partition(" (")[2]
+
+
+def _unescaped(value: str) -> str | None:
+    if value == "\\N":
+        return None
+    return _ESCAPE.sub(lambda match: _escape(match[1]), value)
+
+
+def _escape(code: str) -> str:
+    if code[0] in "01234567":
+        return chr(int(code, 8))
+    if code[0] == "x" and len(code) > 1:
+        return chr(int(code[1:], 16))
+    return _ESCAPED.get(code, code)

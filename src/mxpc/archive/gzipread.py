@@ -1,0 +1,145 @@
+"""Any gzip stream, read in constant memory and proved sound; nothing but ArchiveError for a damaged one."""
+
+from __future__ import annotations
+
+from mxpc.archive import deflate
+from mxpc.errors import ArchiveError
+from mxpc.ports import ByteReader
+
+GZIP_MAGIC = b"\x1f\x8b"
+_READ = 1 << 18
+_MAX_HEADER_FIELD = 1 << 16
+_FEXTRA, _FNAME, _FCOMMENT, _FHCRC = 4, 8, 16, 2
+
+
+class GzipReader:
+    """The content of a gzip stream of any number of members, proved by CRC and length at the end of each.
+
+    A ByteReader in constant memory. Zero bytes after the last member are padding (`padded`); anything else there, an
+    end in the middle and damage raise ArchiveError.
+    """
+
+    def __init__(self, stream: ByteReader, *, engine: deflate.Engine = deflate.DEFAULT) -> None:
+        self._stream = stream
+        self._engine = engine
+        self._input = b""
+        self._at = 0
+        self._inflater: deflate.Inflater | None = None
+        self._crc = 0
+        self._size = 0
+        self._ended = False
+        self.member_count = 0
+        """Members begun so far."""
+        self.padded = False
+        """Whether zero bytes came after the last member."""
+
+    def read(self, size: int, /) -> bytes:
+        """Between 1 and `size` bytes; b"" once everything has been proved."""
+        while not self._ended:
+            if self._inflater is None and not self._begin_member():
+                break
+            if data := self._inflate(size):
+                return data
+        return b""
+
+    def _inflate(self, size: int) -> bytes:
+        inflater = self._inflater
+        assert inflater is not None
+        compressed = self._take_all() or self._stream.read(_READ)
+        try:
+            data = inflater.decompress(compressed, size)
+        except self._engine.errors as error:
+            raise damaged("compressed data are damaged", str(error)) from error
+        self._crc = self._engine.crc32(data, self._crc)
+        self._size += len(data)
+        self._input, self._at = (inflater.unused_data if inflater.eof else inflater.unconsumed_tail), 0
+        if inflater.eof:
+            self._end_member()
+        elif not data and not compressed:
+            raise cut_short()
+        return data
+
+    def _begin_member(self) -> bool:
+        """Read a member's header; False at the end of the input."""
+        magic = self._take(2, may_end=self.member_count > 0)
+        if magic != GZIP_MAGIC:
+            self._check_padding(magic)
+            return False
+        method, flags = self._take(8)[:2]
+        if method != 8 or flags & 0xE0:
+            raise damaged("gzip header is of an unknown kind", f"method {method}, flags {flags:#04x}")
+        self._skip_header_fields(flags)
+        self._inflater = self._engine.inflater(-15)
+        self._crc = self._size = 0
+        self.member_count += 1
+        return True
+
+    def _skip_header_fields(self, flags: int) -> None:
+        if flags & _FEXTRA:
+            self._take(int.from_bytes(self._take(2), "little"))
+        for text in (_FNAME, _FCOMMENT):
+            if flags & text:
+                self._skip_text()
+        if flags & _FHCRC:
+            self._take(2)
+
+    def _skip_text(self) -> None:
+        for _ in range(_MAX_HEADER_FIELD):
+            if self._take(1) == b"\0":
+                return
+        raise damaged("gzip header has no end", f"a text above {_MAX_HEADER_FIELD} bytes")
+
+    def _end_member(self) -> None:
+        self._inflater = None
+        trailer = self._take(8)
+        crc, size = int.from_bytes(trailer[:4], "little"), int.from_bytes(trailer[4:], "little")
+        if crc != self._crc:
+            raise damaged("checksum of the content is wrong", f"CRC-32 {self._crc:08x}, the archive says {crc:08x}")
+        if size != self._size & 0xFFFFFFFF:
+            raise damaged(
+                "length of the content is wrong", f"{self._size} bytes, the archive says {size} (modulo 2^32)"
+            )
+
+    def _check_padding(self, first: bytes) -> None:
+        if not self.member_count:
+            raise damaged("input is not gzip", f"begins with {first!r}")
+        self._ended = True
+        chunk = first
+        while chunk:
+            if chunk.count(0) != len(chunk):
+                raise damaged("something follows the end of the compressed data", ascii(chunk.lstrip(b"\0")[:20]))
+            self.padded = True
+            chunk = self._take_all() or self._stream.read(_READ)
+
+    def _take_all(self) -> bytes:
+        rest, self._input = self._input[self._at :] if self._at else self._input, b""
+        self._at = 0
+        return rest
+
+    def _take(self, size: int, *, may_end: bool = False) -> bytes:
+        """Exactly so many bytes; fewer only at an end that is allowed."""
+        while len(self._input) - self._at < size:
+            more = self._stream.read(_READ)
+            if not more:
+                if may_end:
+                    return self._take_all()
+                raise cut_short()
+            self._input, self._at = self._take_all() + more, 0
+        self._at += size
+        return self._input[self._at - size : self._at]
+
+
+def damaged(what: str, evidence: str) -> ArchiveError:
+    """The error for content that cannot be what was written."""
+    return ArchiveError(
+        f"The archive is damaged: {what}", evidence=evidence, hint="Copy it again from its source, or use another one."
+    )
+
+
+def cut_short(evidence: str = "") -> ArchiveError:
+    """The error for an archive that ends too early."""
+    return ArchiveError(
+        "The archive is incomplete: it ends in the middle",
+        evidence=evidence,
+        hint="Copy it again from its source and compare the sizes, or use another one.",
+    )
