@@ -29,8 +29,8 @@ class Kind(Enum):
     NO_RANGE = "range outside of the object"
     CERTIFICATE = "certificate not trusted"
     NO_TLS = "no TLS"
-    BUSY = "too many requests, or no answer in time"
-    BROKEN = "failed in passing"
+    BUSY = "overloaded or too slow"
+    BROKEN = "unreachable or failing"
     REFUSED = "refused"
 
 

@@ -54,15 +54,15 @@ class Download:
 
     def _get(self) -> obstore.GetResult | None:
         """The answer to a request for the rest; None when the object is empty."""
+        same: obstore.GetOptions = {"if_match": self.etag} if self.etag else {}
         first, end = self._start + self._got, self._start + self._length
-        options: obstore.GetOptions = {"range": (first, end), "if_match": self.etag}
         try:
-            return obstore.get(self._store, self._key, options=options)
+            return obstore.get(self._store, self._key, options={"range": (first, end), **same})
         except OBSTORE_ERRORS as error:
             if first or trouble_of(error).kind is not Kind.NO_RANGE:
                 raise
         # No range fits an empty object: S3 answers 416, so it is asked for as a whole.
-        result = obstore.get(self._store, self._key, options={"if_match": self.etag})
+        result = obstore.get(self._store, self._key, options=same)
         if result.meta["size"]:
             return result
         self.etag, self.size = result.meta["e_tag"], 0
