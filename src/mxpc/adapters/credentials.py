@@ -1,0 +1,78 @@
+"""The values of one Secret, or of one folder of files, under the keys that Mendix documents; and the user's choices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, quote_plus
+
+from mxpc.errors import RequestError
+
+SECRET_KEYS = ("database-password", "storage-secret-access-key", "storage-azure-account-key")
+"""Keys whose whole value must never be printed; a JDBC URL may hold a password as well."""
+
+
+@dataclass(frozen=True)
+class TrustOptions:
+    """What the command line says about TLS; None and False where it says nothing."""
+
+    db_sslmode: str | None = None
+    db_sslrootcert: str | None = None
+    storage_ca_file: str | None = None
+    storage_insecure: bool = False
+
+
+@dataclass(frozen=True)
+class SecretOverrides:
+    """Names of Secrets to take instead of those that the StorageInstances lead to."""
+
+    database: str | None = None
+    storage: str | None = None
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The values of one place. A key that is present but empty, or only blanks, counts as absent."""
+
+    place: str
+    """The place for messages, like `Secret app-database in namespace mendix`."""
+    values: Mapping[str, str] = field(repr=False)
+
+    def get(self, key: str) -> str | None:
+        """The value without blanks at its ends."""
+        return self.values.get(key, "").strip() or None
+
+    def get_exact(self, key: str) -> str | None:
+        """The value as it is, for passwords and keys: a blank may be part of one."""
+        value = self.values.get(key, "")
+        return value if value.strip() else None
+
+    def need(self, key: str) -> str:
+        """The value without blanks at its ends. Raises RequestError when it is absent."""
+        value = self.get(key)
+        if value is None:
+            raise self.missing(key)
+        return value
+
+    def missing(self, key: str, hint: str = "") -> RequestError:
+        """The error for a key that is needed and absent."""
+        state = "is empty" if key in self.values else "is missing"
+        have = ", ".join(sorted(name for name in self.values if self.get(name))) or "none"
+        return RequestError(f"{key} {state} in {self.place}", evidence=f"keys that have a value: {have}", hint=hint)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Values of the secret keys, as they are and as they may appear in texts."""
+        return all_forms(*(value for key in SECRET_KEYS if (value := self.get_exact(key))))
+
+
+def all_forms(*secrets: str | None) -> tuple[str, ...]:
+    """The secrets as they are, percent-encoded and as in JSON; longest first, so that none hides part of another."""
+    forms = {form for secret in secrets if secret for form in _forms(secret)}
+    return tuple(sorted(forms, key=lambda form: (-len(form), form)))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    for text in {secret, secret.strip()}:
+        yield from (text, quote(text), quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1])
+        yield json.dumps(text, ensure_ascii=False)[1:-1]

@@ -1,0 +1,354 @@
+"""A small Kubernetes API on loopback over HTTPS: it gives single named objects to who logs in, and refuses all else.
+
+For the demo, and for tests that need a server to fail on demand. Needs the package trustme.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import shutil
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import unquote, urlsplit
+
+import trustme
+
+GROUP = "privatecloud.mendix.com"
+_KINDS = {"mendixapps": "MendixApp", "storageinstances": "StorageInstance", "secrets": "Secret"}
+_READABLE = frozenset({("", "secrets"), (GROUP, "mendixapps"), (GROUP, "storageinstances")})
+_VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+_REASONS = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 429: "TooManyRequests", 500: "InternalError"}
+
+
+@dataclass
+class Fault:
+    """What to do to the next requests instead of, or before, answering."""
+
+    status: int | None = None
+    """Answer with this status; None: answer as usual after the delay."""
+    times: int = 1
+    delay: float = 0.0
+    """Seconds to wait before the answer."""
+    retry_after: int | None = None
+    resource: str | None = None
+    """Only requests for this resource, like `secrets`; None: any."""
+    drop: bool = False
+    """Close the connection without an answer."""
+    body: str | None = None
+    """A text/html body instead of a Kubernetes Status, as a proxy sends it."""
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a request asks for, as the API server's authorizer sees it."""
+
+    verb: str
+    group: str
+    resource: str
+    namespace: str
+    name: str
+
+
+class KubernetesApi:
+    """The server. `objects`, `readable` and `tokens` may be changed while it runs."""
+
+    def __init__(self, objects: list[dict[str, Any]] | None = None) -> None:
+        self.objects: list[dict[str, Any]] = objects or []
+        self.readable: set[tuple[str, str]] = set(_READABLE)
+        """(API group, resource) that everybody who logged in may `get`."""
+        self.token = secrets.token_urlsafe(24)
+        self.tokens = {self.token}
+        self.requests: list[tuple[str, str]] = []
+        """(verb, path) of every request, refused ones included; the verb is Kubernetes' word, like `get` or `list`."""
+        self.headers: list[Mapping[str, str]] = []
+        """The headers of every request."""
+        self.server_name: str | None = None
+        """The name that the last TLS client asked for (None for a bare address)."""
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+        self._authority = trustme.CA(organization_name="mxpc demo")
+        self._folder = Path()
+        self._server: _Server | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Listen on a free port of 127.0.0.1 and write the kubeconfig."""
+        self._folder = Path(tempfile.mkdtemp(prefix="mxpc-kubernetes-"))
+        self._server = _Server(self, self._tls())
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.kubeconfig_path.touch(0o600)
+        self.kubeconfig_path.write_text(json.dumps(self.kubeconfig(), indent=2))
+
+    def stop(self) -> None:
+        """May be repeated."""
+        server, self._server = self._server, None
+        if server:
+            server.shutdown()
+            server.server_close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def kubeconfig_path(self) -> Path:
+        """A private file (JSON, which is YAML) that logs in with `token`."""
+        return self._folder / "kubeconfig"
+
+    @property
+    def port(self) -> int:
+        assert self._server, "not started"
+        return int(self._server.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def authority_pem(self) -> bytes:
+        """The certificate authority that signed the server's certificate, and clients' certificates too."""
+        return self._authority.cert_pem.bytes()
+
+    def kubeconfig(self, user: Mapping[str, Any] | None = None, **cluster: object) -> dict[str, Any]:
+        """A kubeconfig with one context `demo`; `user` replaces the token, `cluster` adds to the cluster's fields."""
+        authority = base64.b64encode(self.authority_pem).decode()
+        trusted = {"server": self.url, "certificate-authority-data": authority, **cluster}
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "demo", "cluster": {name: value for name, value in trusted.items() if value}}],
+            "users": [{"name": "demo", "user": {"token": self.token} if user is None else dict(user)}],
+            "contexts": [{"name": "demo", "context": {"cluster": "demo", "user": "demo"}}],
+            "current-context": "demo",
+        }
+
+    def client_certificate(self, name: str = "demo") -> tuple[bytes, bytes]:
+        """Certificate and key (PEM) that log in as user `name`."""
+        issued = self._authority.issue_cert(f"{name}.users.example", common_name=name)
+        return issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()
+
+    def inject(self, fault: Fault) -> None:
+        """Faults are used up in the order in which they came, each `times` times."""
+        with self._lock:
+            self._faults.append(fault)
+
+    def find(self, target: _Target) -> dict[str, Any] | None:
+        """The object as the API would send it."""
+        for item in self.objects:
+            metadata = item["metadata"]
+            if (item["kind"], metadata["namespace"], metadata["name"]) == (
+                _KINDS.get(target.resource),
+                target.namespace,
+                target.name,
+            ):
+                return _as_stored(item)
+        return None
+
+    def note(self, handler: BaseHTTPRequestHandler, target: _Target) -> Fault | None:
+        """Log a request; returns the fault that it gets."""
+        with self._lock:
+            self.requests.append((target.verb, handler.path))
+            self.headers.append(dict(handler.headers))
+            for fault in self._faults:
+                if fault.times > 0 and fault.resource in (None, target.resource):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert("127.0.0.1", "localhost", "kubernetes.demo.example").configure_cert(context)
+        context.verify_mode = ssl.CERT_OPTIONAL
+        self._authority.configure_trust(context)
+        context.sni_callback = self._note_server_name
+        return context
+
+    def _note_server_name(self, _socket: object, name: str | None, _context: object) -> None:
+        self.server_name = name
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, api: KubernetesApi, tls: ssl.SSLContext) -> None:
+        self.api = api
+        super().__init__(("127.0.0.1", 0), _Handler)
+        # The handshake happens in the handler's thread: a client that never finishes it blocks nobody else.
+        self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away is its own business."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    server: _Server
+
+    def answer(self) -> None:
+        target = _target(self.command, self.path)
+        fault = self.server.api.note(self, target)
+        if fault:
+            time.sleep(fault.delay)
+            if fault.drop:
+                self.close_connection = True
+                return
+            if fault.status:
+                self._send_fault(fault)
+                return
+        self._send_object(target)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+
+    def log_message(self, format: str, *args: object) -> None:
+        """The requests are kept in KubernetesApi.requests."""
+
+    def _send_object(self, target: _Target) -> None:
+        api = self.server.api
+        user = self._user()
+        if user is None:
+            self._send_status(401, "Unauthorized", target)
+        elif target.verb != "get" or not target.name or (target.group, target.resource) not in api.readable:
+            self._send_status(403, _forbidden(user, target), target)
+        elif (found := api.find(target)) is None:
+            kind = f"{target.resource}.{target.group}".rstrip(".")
+            self._send_status(404, f'{kind} "{target.name}" not found', target)
+        else:
+            self._send(200, json.dumps(found).encode())
+
+    def _user(self) -> str | None:
+        scheme, _, token = self.headers.get("Authorization", "").partition(" ")
+        if scheme == "Bearer" and token in self.server.api.tokens:
+            return "demo"
+        certificate: Any = self.connection.getpeercert()
+        subject = certificate.get("subject", ()) if certificate else ()
+        return dict(pair for part in subject for pair in part).get("commonName")
+
+    def _send_fault(self, fault: Fault) -> None:
+        assert fault.status
+        after = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+        if fault.body is not None:
+            self._send(fault.status, fault.body.encode(), {"Content-Type": "text/html", **after})
+        else:
+            self._send_status(fault.status, "injected fault", None, after)
+
+    def _send_status(
+        self, code: int, message: str, target: _Target | None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        details = {"name": target.name, "group": target.group, "kind": target.resource} if target else {}
+        status = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": _REASONS.get(code, "Unknown"),
+            "details": {key: value for key, value in details.items() if value},
+            "code": code,
+        }
+        self._send(code, json.dumps(status).encode(), headers)
+
+    def _send(self, code: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+        self.send_response(code)
+        sent = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(headers or {})}
+        for name, value in sent.items():
+            self.send_header(name, value)
+        if self.command not in ("GET", "HEAD"):  # the request's body was not read
+            self.send_header("Connection", "close")
+            self.close_connection = True
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+def _target(method: str, url: str) -> _Target:
+    parts = urlsplit(url)
+    segments = [unquote(segment) for segment in parts.path.split("/") if segment]
+    group = segments[1] if segments[:1] == ["apis"] and len(segments) > 1 else ""
+    rest = segments[3:] if group else segments[2:]
+    namespace = ""
+    if rest[:1] == ["namespaces"] and len(rest) > 2:
+        namespace, rest = rest[1], rest[2:]
+    resource, name = "/".join([*rest[:1], *rest[2:]]), rest[1] if len(rest) > 1 else ""
+    verb = _VERBS.get(method, method.lower())
+    if verb == "get" and not name:
+        verb = "watch" if "watch=" in parts.query else "list"
+    return _Target(verb, group, resource, namespace, name)
+
+
+def _forbidden(user: str, target: _Target) -> str:
+    """The words of the real API server."""
+    kind = f"{target.resource}.{target.group}".rstrip(".")
+    named = f' "{target.name}"' if target.name else ""
+    where = f' in the namespace "{target.namespace}"' if target.namespace else " at the cluster scope"
+    return (
+        f'{kind}{named} is forbidden: User "{user}" cannot {target.verb} resource "{target.resource}" '
+        f'in API group "{target.group}"{where}'
+    )
+
+
+def _as_stored(item: Mapping[str, Any]) -> dict[str, Any]:
+    """As the API server, which turns a Secret's stringData into data."""
+    stored = dict(item)
+    texts = stored.pop("stringData", None)
+    if texts is not None:
+        encoded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
+        stored["data"] = {**stored.get("data", {}), **encoded}
+    return stored
+
+
+_READY = {"state": "Ready"}
+
+
+def environment_objects(
+    namespace: str,
+    name: str,
+    database: Mapping[str, str],
+    storage: Mapping[str, str],
+    *,
+    replicas: int | None = 0,
+    model_version: str = "1.0.0.40",
+    custom_configuration: str = '{"ScheduledEventExecution":"NONE"}',
+) -> list[dict[str, Any]]:
+    """MendixApp, two StorageInstances and two Secrets; `database` and `storage` are the Secrets' keys and values."""
+    app = {
+        "database": {"servicePlan": "postgres"},
+        "storage": {"servicePlan": "files"},
+        "mendixRuntimeVersion": "10.9.0.31759",
+        "sourceVersion": model_version,
+        "runtime": {"dtapMode": "A", "customConfiguration": custom_configuration},
+        **({} if replicas is None else {"replicas": replicas}),
+    }
+    private = f"{GROUP}/v1alpha1"
+    return [
+        _object(private, "MendixApp", namespace, name, spec=app),
+        *(
+            _object(private, "StorageInstance", namespace, f"{name}-{part}", spec={"servicePlan": plan}, status=_READY)
+            for part, plan in (("database", "postgres"), ("file", "files"))
+        ),
+        *(
+            _object("v1", "Secret", namespace, f"{name}-{part}", type="Opaque", stringData=dict(values))
+            for part, values in (("database", database), ("file", storage))
+        ),
+    ]
+
+
+def _object(version: str, kind: str, namespace: str, name: str, **content: object) -> dict[str, Any]:
+    return {
+        "apiVersion": version,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": namespace},
+        **content,
+    }
