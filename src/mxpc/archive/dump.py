@@ -8,9 +8,7 @@ from dataclasses import replace
 
 from mxpc.archive import deflate
 from mxpc.archive.dumpread import (
-    COMPRESSIONS,
     HAS_COMPRESSION_BYTE,
-    HAS_RELKIND,
     HAS_TABLE_AM,
     Blocks,
     BlockStart,
@@ -18,6 +16,7 @@ from mxpc.archive.dumpread import (
     Version,
     read_toc,
 )
+from mxpc.archive.dumpwrite import int_bytes, toc_bytes
 from mxpc.archive.gzipread import cut_short, damaged
 from mxpc.archive.layout import shown
 from mxpc.errors import ArchiveError
@@ -26,7 +25,6 @@ from mxpc.ports import ByteReader
 
 _VERSION_TABLE = "mendixsystem$version"
 _ROW_LIMIT = 1 << 16
-_POSITION_NOT_SET, _NO_DATA = 1, 3
 _COLUMN = re.compile(r'"((?:[^"]|"")+)"|([^\s,()"]+)')
 _ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.DOTALL)
 _ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
@@ -145,32 +143,17 @@ class DumpStream:
         return (version[0], version[1], 0)
 
     def _rewritten(self, target: Version, leave_out: frozenset[int]) -> Iterator[bytes]:
-        yield from self._rewritten_toc(target, leave_out)
+        yield from toc_bytes(self._toc, target, leave_out)
         if any(entry.facts.has_data and entry.facts.dump_id in leave_out for entry in self._toc.entries):
             yield from self._selected_data(leave_out)
         else:
             while data := self._cursor.rest():
                 yield data
 
-    def _rewritten_toc(self, target: Version, leave_out: frozenset[int]) -> Iterator[bytes]:
-        toc = self._toc
-        kept = [entry for entry in toc.entries if entry.facts.dump_id not in leave_out]
-        yield b"PGDMP" + bytes((*target, 4, toc.offset_size, 1)) + self._compression(target) + toc.head
-        yield _int(len(kept))
-        drop_relkind = toc.version >= HAS_RELKIND > target
-        for entry in kept:
-            yield entry.raw[: entry.relkind_at]
-            yield entry.raw[entry.relkind_at + 5 * drop_relkind :]
-            yield bytes((_POSITION_NOT_SET if entry.facts.has_data else _NO_DATA,)) + bytes(toc.offset_size)
-
-    def _compression(self, target: Version) -> bytes:
-        number = COMPRESSIONS.index(self._toc.compression)
-        return bytes((number,)) if target >= HAS_COMPRESSION_BYTE else _int(-number)
-
     def _selected_data(self, leave_out: frozenset[int]) -> Iterator[bytes]:
         for block, entry, blocks in self._data():
             if entry.facts.dump_id not in leave_out:
-                yield bytes((3 if block.large_objects else 1,)) + _int(block.dump_id)
+                yield bytes((3 if block.large_objects else 1,)) + int_bytes(block.dump_id)
                 yield from self._copied(block, blocks)
             elif block.large_objects:
                 for _ in blocks.objects():
@@ -183,9 +166,9 @@ class DumpStream:
             yield from blocks.copied()
             return
         for oid in blocks.objects():
-            yield _int(oid)
+            yield int_bytes(oid)
             yield from blocks.copied()
-        yield _int(0)
+        yield int_bytes(0)
 
 
 class _Stream:
@@ -204,10 +187,6 @@ class _Stream:
             self._rest = memoryview(piece)
         data, self._rest = bytes(self._rest[:size]), self._rest[size:]
         return data
-
-
-def _int(number: int) -> bytes:
-    return bytes((number < 0,)) + abs(number).to_bytes(4, "little")
 
 
 def _inflated(pieces: Iterable[bytes], engine: deflate.Engine) -> Iterator[bytes]:

@@ -196,14 +196,21 @@ def _read_entry(take: _Recorder, version: Version, offset_size: int) -> TocEntry
         take.number()
     owner = take.text()
     take.text()  # with oids
-    while take.text() is not None:
-        pass  # dependencies
+    dependencies = tuple(iter(lambda: _dependency(take.text()), None))
     raw = take.kept()
     take.exactly(1 + offset_size)
     if dump_id <= 0:
         raise damaged("the table of contents of the database dump has an impossible entry", f"number {dump_id}")
-    facts = DumpEntry(dump_id, _plain(kind) or "", _plain(schema), _plain(tag) or "", _plain(owner) or "", has_data)
+    facts = DumpEntry(
+        dump_id, _plain(kind) or "", _plain(schema), _plain(tag) or "", _plain(owner) or "", has_data, dependencies
+    )
     return TocEntry(facts, _plain(copy_statement), raw, relkind_at)
+
+
+def _dependency(text: bytes | None) -> int | None:
+    if text is not None and not (text.isdigit() and len(text) <= 10):
+        raise damaged("the table of contents of the database dump has an impossible dependency", repr(text[:40]))
+    return None if text is None else int(text)
 
 
 def _plain(text: bytes | None) -> str | None:
