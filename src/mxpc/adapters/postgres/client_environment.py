@@ -1,0 +1,87 @@
+"""What pg_dump and pg_restore are told of the connection: by environment and private file, never by argument."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mxpc.adapters.children import minimal_environment
+from mxpc.adapters.postgres.connection import client_options
+from mxpc.errors import RequestError
+from mxpc.model import DatabaseSettings
+
+LIBPQ_PASSED_ON = (
+    *("PGSSLCERT", "PGSSLKEY", "PGSSLCRL", "PGSSLCRLDIR", "PGSSLSNI", "PGSSLMINPROTOCOLVERSION"),
+    *("PGSSLMAXPROTOCOLVERSION", "PGSSLNEGOTIATION", "PGSSLCERTMODE", "PGCHANNELBINDING", "PGREQUIREAUTH"),
+    *("PGGSSENCMODE", "PGKRBSRVNAME", "PGGSSLIB", "PGGSSDELEGATION"),
+)
+"""libpq's variables that psycopg heeds in our own process as well, so that both connect alike."""
+
+
+@contextlib.contextmanager
+def client_environment(
+    settings: DatabaseSettings, server_major: int, application: str, *options: str
+) -> Iterator[dict[str, str]]:
+    """The whole environment of a client program; `options` are further settings of its session (`name=value`).
+
+    The password file lives as long as the context.
+    """
+    environment = minimal_environment()
+    environment |= {name: os.environ[name] for name in LIBPQ_PASSED_ON if name in os.environ}
+    environment |= {
+        "PGHOST": settings.host,
+        "PGPORT": str(settings.port),
+        "PGUSER": settings.user,
+        "PGDATABASE": settings.name,
+        "PGSSLMODE": settings.tls_mode.value,
+        "PGAPPNAME": application,
+        "PGCONNECT_TIMEOUT": "10",
+        "PGOPTIONS": " ".join([client_options(server_major), *(f"-c {option}" for option in options)]),
+    }
+    if settings.tls_root_cert:
+        environment["PGSSLROOTCERT"] = settings.tls_root_cert
+    with _password_file(settings) as path:
+        if path:
+            environment["PGPASSFILE"] = path
+        yield environment
+
+
+@contextlib.contextmanager
+def _password_file(settings: DatabaseSettings) -> Iterator[str | None]:
+    """A file that only we can read, in a folder that only we can enter; the user's own where no password is set."""
+    password = settings.password if settings.password is not None else os.environ.get("PGPASSWORD")
+    if password is None:
+        yield os.environ.get("PGPASSFILE")
+        return
+    folder = Path(tempfile.mkdtemp(prefix="mxpc-"))
+    try:
+        path = folder / "pgpass"
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(password_line(settings, password).encode())
+        yield str(path)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def password_line(settings: DatabaseSettings, password: str) -> str:
+    """The lines of libpq's password file for exactly this host, port, database and user."""
+    fields = [settings.host, str(settings.port), settings.name, settings.user, password]
+    if any("\n" in field or "\r" in field or "\0" in field for field in fields):
+        raise RequestError(
+            "the database's password has a line break, which PostgreSQL's password file cannot hold",
+            hint="Set another database-password.",
+        )
+    lines = [fields]
+    if settings.host.startswith("/"):
+        # libpq looks for its own default socket folder under this name.
+        lines.append(["localhost", *fields[1:]])
+    return "".join(":".join(map(_escaped, line)) + "\n" for line in lines)
+
+
+def _escaped(field: str) -> str:
+    return field.replace("\\", "\\\\").replace(":", "\\:")

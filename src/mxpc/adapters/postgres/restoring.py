@@ -1,0 +1,132 @@
+"""Running pg_restore on a stream, and telling what it died of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mxpc.adapters.children import Child
+from mxpc.adapters.postgres.client_environment import client_environment
+from mxpc.adapters.postgres.connection import RESTORING_APPLICATION, place
+from mxpc.adapters.programs import Program
+from mxpc.errors import DatabaseError
+from mxpc.model import DatabaseSettings
+from mxpc.ports import ByteReader
+
+CHUNK = 1 << 20
+
+TRANSACTION_TIMEOUT_MAJOR = 17
+"""From here on pg_restore begins with `SET transaction_timeout = 0`, and servers know it."""
+
+HINTS = (
+    ("violates", "The backup's rows break one of its own constraints: it was made from a damaged database."),
+    ("permission denied", "Give the role of the environment's database plan this right."),
+    ("must be owner", "Give the role of the environment's database plan this right."),
+    ("is not available", "Install the extension on the database server, or restore into a server that has it."),
+    ("already exists", "An object of this name is there that the restore may not set aside: drop or rename it."),
+    ("unsupported version", "Install a newer pg_restore."),
+    ("No space left", "Make room on the database server."),
+    ("could not extend file", "Make room on the database server."),
+    ("out of shared memory", "Raise max_locks_per_transaction on the database server."),
+    ("unexpectedly", "The connection to the server was lost: run the restore again when the server is back."),
+    ("terminating connection", "The server ended the connection: run the restore again when it is back."),
+    ("unrecognized configuration parameter", "The backup is of a newer PostgreSQL than the server knows."),
+)
+
+
+class _Judge:
+    """Hears each line of pg_restore, and tells the first error that is not known to be harmless."""
+
+    def __init__(self, *, whole: bool) -> None:
+        self.whole = whole
+        self.skipped = 0
+        self.failed = False
+
+    def hear(self, line: str) -> None:
+        if not line.startswith("pg_restore: error:"):
+            return
+        if "could not execute query" in line and '"transaction_timeout"' in line and not (self.whole or self.skipped):
+            self.skipped += 1
+            return
+        self.failed = True
+
+
+def run_pg_restore(
+    program: Program, settings: DatabaseSettings, server_major: int, dump: ByteReader
+) -> tuple[str, ...]:
+    """Feed the dump to pg_restore; returns what was skipped as harmless.
+
+    In one transaction where that works, so that nothing is there when it fails. A pg_restore that sends a parameter
+    that an older server does not know would fail at once then: it runs without, and everything but this one message
+    is an error.
+    """
+    whole = not (program.major >= TRANSACTION_TIMEOUT_MAJOR > server_major)
+    judge = _Judge(whole=whole)
+    # Without a transaction around, each of thousands of statements would wait for the disk. The journal's next change
+    # waits for it once, and for all of them.
+    options = () if whole else ("synchronous_commit=off",)
+    with (
+        client_environment(settings, server_major, RESTORING_APPLICATION, *options) as environment,
+        Child(program.path, _arguments(whole=whole), environment, fed=True, on_complaint=judge.hear) as child,
+    ):
+        _feed(child, dump, judge)
+        code = child.wait()
+        accepted = code == 0 or (code == 1 and not whole and judge.skipped == 1)
+        if judge.failed or not accepted:
+            raise _restore_failed(child.complaints, code, settings)
+        _drain(dump)
+    return (_SKIPPED.format(program.major, server_major),) if judge.skipped else ()
+
+
+_SKIPPED = (
+    "pg_restore {} sets transaction_timeout, which a server of PostgreSQL {} does not know: skipped, the server has no "
+    "such limit"
+)
+
+
+def _arguments(*, whole: bool) -> list[str]:
+    # An empty name is libpq's way to say PGDATABASE; a real one could be taken for a connection string.
+    common = ["--no-owner", "--no-privileges", "--no-password", "--dbname="]
+    return [*common, *(["--exit-on-error", "--single-transaction"] if whole else [])]
+
+
+def _feed(child: Child, dump: ByteReader, judge: _Judge) -> None:
+    """Until the dump ends, or the child has had enough. After an error of the dump the child never sees its end."""
+    while not judge.failed and (data := dump.read(CHUNK)):
+        if not child.write(data):
+            return
+    if judge.failed and not judge.whole:
+        # It would go on with the next thousand statements.
+        child.end()
+    child.finish_feeding()
+
+
+def _drain(dump: ByteReader) -> None:
+    """pg_restore stops reading after the last thing it needs; only the stream's end proves that all of it was sound."""
+    while dump.read(CHUNK):
+        pass
+
+
+def _restore_failed(complaints: Sequence[str], code: int, settings: DatabaseSettings) -> DatabaseError:
+    evidence = evidence_of(complaints) or (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
+    return DatabaseError(f"pg_restore into {place(settings)} failed", evidence=evidence, hint=_hint(complaints))
+
+
+def evidence_of(complaints: Sequence[str]) -> str:
+    """The first real error with the object it is about and the server's detail, on a few lines."""
+    lines = [line for line in complaints if line.strip()]
+    errors = [
+        number
+        for number, line in enumerate(lines)
+        if line.startswith("pg_restore: error:") and '"transaction_timeout"' not in line
+    ]
+    if not errors:
+        return "\n".join(lines[-2:])
+    first = errors[0]
+    about = [line for line in lines[:first] if line.startswith("pg_restore: from TOC entry")][-1:]
+    details = [line for line in lines[first + 1 : first + 6] if line.split(":")[0] in ("DETAIL", "HINT", "CONTEXT")]
+    return "\n".join([*about, lines[first], *details])
+
+
+def _hint(complaints: Sequence[str]) -> str:
+    text = evidence_of(complaints)
+    return next((hint for words, hint in HINTS if words in text), "")

@@ -1,0 +1,139 @@
+"""The database that is restored into."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from mxpc.adapters.postgres import journal, mendix, parking
+from mxpc.adapters.postgres.connection import Connection, connect, lost, place, speaking_of
+from mxpc.adapters.postgres.control import LOCK_SECONDS, Control
+from mxpc.adapters.postgres.journal import Phase
+from mxpc.adapters.postgres.restoring import run_pg_restore
+from mxpc.adapters.postgres.target_facts import read_target_facts
+from mxpc.adapters.programs import Programs
+from mxpc.errors import DatabaseError
+from mxpc.model import DatabaseFacts, DatabaseSettings, FileDocument, FileTotals, TargetFacts
+from mxpc.ports import ByteReader
+from mxpc.progress import Progress, Silent, Task
+
+ATTEMPTS = 3
+"""How often what may be repeated is begun again after a lost connection; each tries to connect for 20 seconds."""
+
+
+class PostgresTarget:
+    """TargetDatabase over PostgreSQL 12 and newer, for the role that owns the app's tables.
+
+    One thread drives a restore; `facts`, `note_added` and `noted_added` may be called from others meanwhile.
+    `lock_seconds` is how long `exclusive` waits for another run to end.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        *,
+        programs: Programs | None = None,
+        progress: Progress | None = None,
+        lock_seconds: float = LOCK_SECONDS,
+    ) -> None:
+        self._settings = settings
+        self._programs = programs or Programs()
+        self._progress = progress or Silent()
+        self._control = Control(settings, lock_seconds)
+
+    # ------------------------------------------------------------------------------------------------------- looking
+
+    def facts(self) -> TargetFacts:
+        """What there is and what the role may do. Raises RequestError when there is no pg_restore."""
+        with self._reading("looking at the target") as connection:
+            program = self._programs.pg_restore(connection.info.server_version // 10000)
+            return read_target_facts(connection, program)
+
+    def facts_restored(self) -> tuple[DatabaseFacts, FileTotals]:
+        """The app and its files as schema public has them now."""
+        with self._reading("looking at the restored content") as connection:
+            return mendix.read_facts(connection), mendix.read_totals(connection)
+
+    def named_blobs(self) -> Iterator[FileDocument]:
+        """Each blob that schema public names now, once, ordered by its name, in constant memory."""
+        with self._reading("reading the file documents") as connection, connection.transaction():
+            yield from mendix.read_documents(connection)
+
+    # ------------------------------------------------------------------------------------------------------ restoring
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Hold the right to restore into this database. Raises CheckRefused when another restore holds it."""
+        return self._control.exclusive()
+
+    def park(self, archive: str, *, schemas: Collection[str] = ()) -> None:
+        """Set the old content of schema public aside, and the role's own schemas of these names (the dump's).
+
+        Raises CheckRefused, with nothing changed, when something cannot be set aside.
+        """
+        with self._control.use("setting the old content aside") as connection:
+            if journal.exists(connection):
+                raise DatabaseError(
+                    f"{place(self._settings)} is in an unfinished restore", hint="Put that one back first."
+                )
+            parking.end_leftovers(connection)
+            parking.park(connection, archive, schemas)
+
+    def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
+        """Feed a custom-format dump to pg_restore; returns warnings. A stream goes through one session: `jobs` is 1.
+
+        Raises DatabaseError with pg_restore's own line. Errors of `dump` itself pass through. pg_restore is ended.
+        """
+        with self._control.use("preparing the restore") as connection:
+            major = connection.info.server_version // 10000
+        program = self._programs.pg_restore(major)
+        self._progress.noted(f"restoring with {program}")
+        warnings = run_pg_restore(program, self._settings, major, dump)
+        with self._control.use("writing the journal") as connection:
+            if journal.exists(connection):
+                journal.set_phase(connection, Phase.RESTORED)
+        return warnings
+
+    def note_added(self, blobs: Sequence[str]) -> None:
+        """Write into the journal, durably, that these blobs are about to be added to the file storage."""
+        with self._control.use("writing the journal") as connection:
+            journal.add_blobs(connection, blobs)
+
+    def noted_added(self) -> Iterator[str]:
+        """The blobs that the journal says were added, each once; none without a journal."""
+        with self._reading("reading the journal") as connection:
+            if journal.exists(connection):
+                yield from journal.added_blobs(connection)
+
+    def accept(self) -> None:
+        """The new content is the content from here on: drop the parked one. May be repeated."""
+        self._persistently("dropping the old content", Task.REMOVE_OLD, parking.accept)
+
+    def put_back(self) -> None:
+        """Drop what was restored and bring the parked content back. May be repeated.
+
+        Once `accept` had begun it ends that instead. A pg_restore of a run that died is ended first.
+        """
+        self._persistently("putting the old content back", Task.PUT_BACK, parking.put_back)
+
+    # ----------------------------------------------------------------------------------------------------- inner works
+
+    @contextlib.contextmanager
+    def _reading(self, doing: str) -> Iterator[Connection]:
+        with contextlib.closing(connect(self._settings)) as connection, speaking_of(self._settings, doing):
+            yield connection
+
+    def _persistently(self, doing: str, task: Task, step: Callable[[Connection, parking.Step], None]) -> None:
+        """Again after a lost connection: every step may be repeated."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self._control.use(doing) as connection:
+                    step(connection, lambda count: self._progress.advanced(task, item_count=count))
+            except DatabaseError as error:
+                if attempt == ATTEMPTS or not lost(error.__cause__):
+                    raise
+                self._progress.noted(f"{doing}: {error.evidence}; once more")
+                time.sleep(attempt)
+            else:
+                return
