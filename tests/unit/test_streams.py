@@ -1,0 +1,269 @@
+"""Parallel work with a window."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mxpc.errors import FileStoreError
+from mxpc.streams import Abandoned, Concurrency, ordered_map, pause, unordered_map
+
+Map = Callable[..., Iterator[int]]
+both = pytest.mark.parametrize("mapping", [ordered_map, unordered_map])
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+class Load:
+    """Watches how much is begun and not yet consumed."""
+
+    def __init__(self) -> None:
+        self.count = self.weight = self.most_count = self.most_weight = 0
+        self._lock = threading.Lock()
+
+    def begin(self, weight: int) -> int:
+        with self._lock:
+            self.count += 1
+            self.weight += weight
+            self.most_count = max(self.most_count, self.count)
+            self.most_weight = max(self.most_weight, self.weight)
+        return weight
+
+    def consumed(self, weight: int) -> None:
+        with self._lock:
+            self.count -= 1
+            self.weight -= weight
+
+
+@given(
+    weights=st.lists(st.integers(0, 30), max_size=60),
+    workers=st.integers(1, 6),
+    max_weight=st.integers(0, 40),
+    max_ahead=st.integers(1, 8),
+)
+@settings(max_examples=40, deadline=None)
+def test_results_come_in_order_and_within_the_bounds(
+    weights: list[int], workers: int, max_weight: int, max_ahead: int
+) -> None:
+    load = Load()
+    results = []
+    for weight in ordered_map(
+        weights, load.begin, workers=workers, weight=lambda w: w, max_weight=max_weight, max_ahead=max_ahead
+    ):
+        results.append(weight)
+        load.consumed(weight)
+    assert results == weights
+    assert load.most_count <= max_ahead
+    assert load.most_weight <= max([max_weight, *weights])
+
+
+@both
+def test_work_runs_in_parallel(mapping: Map) -> None:
+    meet = threading.Barrier(4, timeout=10)
+    assert sorted(mapping(range(4), lambda n: (meet.wait(), n)[1], workers=4, max_ahead=4)) == [0, 1, 2, 3]
+
+
+@both
+def test_no_more_than_workers_run_at_once(mapping: Map) -> None:
+    running = Load()
+
+    def work(n: int) -> int:
+        running.begin(0)
+        time.sleep(0.001)
+        running.consumed(0)
+        return n
+
+    assert sorted(mapping(range(50), work, workers=3, max_ahead=20)) == list(range(50))
+    assert running.most_count <= 3
+
+
+def test_unordered_results_overtake_a_slow_one() -> None:
+    others_are_done = threading.Event()
+
+    def work(n: int) -> int:
+        if n == 0:
+            assert others_are_done.wait(10)
+        return n
+
+    results = unordered_map(range(4), work, workers=4, max_ahead=4)
+    first = [next(results) for _ in range(3)]
+    others_are_done.set()
+    assert sorted(first) == [1, 2, 3]
+    assert list(results) == [0]
+
+
+@both
+def test_items_are_pulled_lazily_in_the_consumers_thread(mapping: Map) -> None:
+    pulled = []
+
+    def items() -> Iterator[int]:
+        for n in range(1_000_000):
+            pulled.append(threading.current_thread())
+            yield n
+
+    results = mapping(items(), lambda n: n, workers=2, max_ahead=5)
+    for _ in range(3):
+        next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert set(pulled) == {threading.current_thread()}
+    assert len(pulled) <= 10
+
+
+@both
+def test_an_item_heavier_than_all_is_done_alone(mapping: Map) -> None:
+    load = Load()
+    for weight in mapping([5, 100, 5], load.begin, workers=3, weight=lambda w: w, max_weight=10, max_ahead=9):
+        load.consumed(weight)
+    assert load.most_weight == 100
+
+
+def test_the_first_error_in_order_is_raised_after_the_results_before_it() -> None:
+    late_failed = threading.Event()
+
+    def work(n: int) -> int:
+        if n == 2:
+            assert late_failed.wait(10)
+            raise FileStoreError("second")
+        if n == 3:
+            late_failed.set()
+            raise FileStoreError("third")
+        return n
+
+    results = ordered_map(range(10), work, workers=4, max_ahead=4)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(FileStoreError, match="second"):
+        next(results)
+
+
+@both
+def test_an_error_of_the_items_comes_after_the_results_before_it(mapping: Map) -> None:
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise FileStoreError("no more")
+
+    results = mapping(items(), lambda n: n, workers=2, max_ahead=8)
+    assert sorted(next(results) for _ in range(3)) == [0, 1, 2]
+    with pytest.raises(FileStoreError, match="no more"):
+        next(results)
+
+
+@both
+def test_closing_early_drops_what_is_not_begun_and_waits_for_what_runs(mapping: Map) -> None:
+    begun, ended = [], []
+
+    def work(n: int) -> int:
+        begun.append(n)
+        time.sleep(0.02)
+        ended.append(n)
+        return n
+
+    results = mapping(range(100), work, workers=2, max_ahead=50)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert sorted(begun) == sorted(ended)
+    assert len(begun) < 50
+
+
+@both
+def test_a_pause_ends_when_nobody_waits_any_more(mapping: Map) -> None:
+    reasons: list[type[Exception]] = []
+    pausing = threading.Event()
+
+    def work(n: int) -> int:
+        if n:
+            pausing.set()
+            try:
+                pause(600)
+            except Abandoned as error:
+                reasons.append(type(error))
+                raise
+        return n
+
+    results = mapping(range(2), work, workers=2, max_ahead=2)
+    next(results)
+    assert pausing.wait(10)
+    results.close()  # type: ignore[attr-defined]
+    assert reasons == [Abandoned]
+
+
+def test_nothing_begins_before_the_first_result_is_asked_for() -> None:
+    begun: list[int] = []
+    results = ordered_map([1], begun.append, workers=1, max_ahead=1)
+    assert begun == []
+    assert list(results) == [None]
+
+
+def test_consumed_results_are_let_go() -> None:
+    class Result:
+        pass
+
+    results = ordered_map(range(3), lambda _: Result(), workers=1, max_ahead=1)
+    first = next(results)
+    watch = weakref.ref(first)
+    del first
+    second = next(results)
+    gc.collect()
+    assert watch() is None
+    assert isinstance(second, Result)
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_concurrency_halves_when_slowed_and_comes_back() -> None:
+    concurrency = Concurrency(32)
+    concurrency.slowed()
+    assert concurrency.limit == 16
+    for _ in range(32 * 32):
+        concurrency.succeeded()
+    assert concurrency.limit == 32
+
+
+def test_reports_of_one_jam_count_once() -> None:
+    concurrency = Concurrency(32)
+    for _ in range(10):
+        concurrency.slowed()
+    assert concurrency.limit == 16
+
+
+def test_concurrency_doubles_in_each_round_until_the_first_slow_down() -> None:
+    concurrency = Concurrency(64, start=4)
+    for _ in range(4):
+        concurrency.succeeded()
+    assert concurrency.limit == 8
+
+
+def test_concurrency_never_falls_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Concurrency, "SETTLE", 0.0)
+    concurrency, single = Concurrency(8), Concurrency(1)
+    for _ in range(50):
+        concurrency.slowed()
+        single.slowed()
+    assert concurrency.limit == Concurrency.FLOOR
+    assert single.limit == 1
+
+
+def test_a_map_obeys_its_concurrency_while_it_runs() -> None:
+    concurrency = Concurrency(8)
+    running = Load()
+
+    def work(n: int) -> int:
+        running.begin(0)
+        time.sleep(0.002)
+        if n == 20:
+            concurrency.slowed()
+        running.consumed(0)
+        return n
+
+    assert list(ordered_map(range(60), work, workers=concurrency, max_ahead=16)) == list(range(60))
+    assert running.most_count <= 8
