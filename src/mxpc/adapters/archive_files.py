@@ -29,12 +29,12 @@ def open_destination(name: str) -> ArchiveSink:
     Raises RequestError when the folder is missing, may not be written to, or the name is a folder's.
     """
     if name == "-":
-        return PipeSink(sys.stdout.buffer)
+        return PipeSink(sys.stdout.fileno())
     path = Path(name)
     if path.is_dir():
         raise RequestError(f"{name} is a folder", hint="Name the backup file to write.")
     if path.exists() and not path.is_file():
-        return PipeSink(path.open("wb"))
+        return PipeSink(os.open(path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0)), close=True)
     return FileSink(path.resolve())
 
 
@@ -104,7 +104,7 @@ class FileSink:
             os.fsync(self._descriptor)
             if self._unnamed:
                 # A rename replaces an older backup in one step, a link cannot: so the file gets a passing name first.
-                os.link(f"/proc/self/fd/{self._descriptor}", self._partial, follow_symlinks=True)
+                _give_name(self._descriptor, self._partial)
                 self._unnamed = False
             self._file.close()
             self._partial.replace(self._path)
@@ -148,6 +148,15 @@ def _open_partial(path: Path) -> tuple[int, bool, Path]:
         ) from cause
 
 
+def _give_name(descriptor: int, path: Path) -> None:
+    """linkat(2), AT_SYMLINK_FOLLOW; Python calls it, instead of link(2), only when it is given a folder's descriptor."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable; systems that cannot open folders (Windows) do it by themselves."""
     if os.name == "nt":
@@ -160,16 +169,19 @@ def _sync_folder(folder: Path) -> None:
 
 
 class PipeSink:
-    """Standard output or another pipe: written once, in order."""
+    """Standard output, a pipe or a device: written once, in order, without a buffer that could fail after the end."""
 
     can_patch = False
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int, *, close: bool = False) -> None:
+        self._descriptor = descriptor
+        self._close = close
 
     def write(self, data: bytes | memoryview) -> None:
+        view = memoryview(data)
         try:
-            self._stream.write(data)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
         except OSError as cause:
             raise self._failed(cause) from cause
 
@@ -178,12 +190,16 @@ class PipeSink:
 
     def commit(self) -> None:
         try:
-            self._stream.flush()
+            if self._close:
+                os.close(self._descriptor)
         except OSError as cause:
             raise self._failed(cause) from cause
 
     def abort(self) -> None:
         """What was written is out: the reader sees an archive without an end."""
+        if self._close:
+            with suppress(OSError):
+                os.close(self._descriptor)
 
     @staticmethod
     def _failed(cause: OSError) -> DestinationError:

@@ -158,7 +158,7 @@ class Backup:
         if encrypted and self._store:
             raise RequestError(
                 "the app encrypts its files before it stores them; a backup of them could not be decrypted",
-                evidence="EncryptionKeys is set in the configuration, or objects carry client-side encryption metadata.",
+                evidence="EncryptionKeys is configured, or objects carry client-side encryption metadata.",
                 hint="The key to each file is in its object's metadata, which an archive does not carry. "
                 "Use --only database.",
             )

@@ -346,11 +346,40 @@ class _Run:
         self._restore.put_back(added)
 
     def _accept(self) -> None:
+        """Let the new content be the environment's. Once that is decided, what remains is only tidying up."""
         if not self._parked:
             return
         self._progress.started(Task.REMOVE_OLD)
-        self._target.accept()
+        try:
+            self._target.accept()
+        except BaseException as cause:
+            if not self._was_accepted(cause):
+                self._undo()
+                raise
+            self._finish_removal(cause)
         self._progress.finished(Task.REMOVE_OLD)
+
+    def _was_accepted(self, cause: BaseException) -> bool:
+        try:
+            interrupted = self._target.facts().interrupted
+        except ToolError:
+            raise self._halfway("the database cannot be asked whether the new content was accepted", cause) from cause
+        return interrupted is None or interrupted.accepted
+
+    def _finish_removal(self, cause: BaseException) -> None:
+        try:
+            self._target.put_back()
+        except ToolError:
+            raise self._halfway("the new content is in place, the old one is not removed yet", cause) from cause
+        self._progress.warned("removing the old content was interrupted, and finished at the second try")
+
+    def _halfway(self, what: str, cause: BaseException) -> HalfwayError:
+        environment = self._plan.environment
+        return HalfwayError(
+            f"{what} ({environment.name})",
+            evidence=cause.what if isinstance(cause, ToolError) else str(cause),
+            hint=f"Run `restore -n {environment.namespace} -e {environment.name} --undo`: it finishes what is left.",
+        )
 
     def _prune(self) -> int:
         """Delete the blobs that the database does not name. The new content is in place already."""
