@@ -51,8 +51,6 @@ def test_a_database_digest_sees_each_kind_of_change(postgres_15: PostgresServer,
 def test_two_loads_of_the_sample_are_equal(
     postgres_15: PostgresServer, postgres_18: PostgresServer, s3: S3Server
 ) -> None:
-    postgres_15: PostgresServer, postgres_18: PostgresServer, s3: S3Server
-) -> None:
     digests = []
     for server in (postgres_15, postgres_18):
         database = new_database(server)
