@@ -259,6 +259,11 @@ class DumpFacts:
         return tuple(entry.name for entry in self.entries if entry.kind == "EXTENSION")
 
     @property
+    def schemas(self) -> frozenset[str]:
+        """Names of the schemas that the dump creates, `public` left out."""
+        return frozenset(entry.name for entry in self.entries if entry.kind == "SCHEMA") - {"public"}
+
+    @property
     def table_count(self) -> int:
         """Number of tables, partitions included."""
         return sum(entry.kind == "TABLE" for entry in self.entries)

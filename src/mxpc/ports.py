@@ -128,8 +128,12 @@ class TargetDatabase(Protocol):
     def exclusive(self) -> AbstractContextManager[None]:
         """Hold the right to restore into this database. Raises CheckRefused when another restore holds it."""
 
-    def park(self, archive: str) -> None:
-        """Set the old content aside, and keep a journal with it (`archive` is the name of what is restored)."""
+    def park(self, archive: str, *, schemas: Collection[str] = ()) -> None:
+        """Set the old content of schema public aside, and the role's own schemas of these names; keep a journal with it.
+
+        `archive` is the name of what is restored. Raises CheckRefused, with nothing changed, when something cannot be
+        set aside.
+        """
 
     def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
         """Feed a custom-format dump to pg_restore. Returns warnings about what was skipped as harmless.

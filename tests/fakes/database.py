@@ -119,7 +119,7 @@ class MemoryTarget:
         finally:
             self.locked = False
 
-    def park(self, archive: str) -> None:
+    def park(self, archive: str, *, schemas: Collection[str] = ()) -> None:
         self._step("park")
         self.parked = (self.app, self.documents)
         self.app, self.documents = None, []

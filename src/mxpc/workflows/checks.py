@@ -129,6 +129,17 @@ def space_for_new(target: TargetFacts, dump: DumpFacts) -> Iterator[Finding]:
         )
 
 
+def other_schemas(dump: DumpFacts, target: TargetFacts) -> Iterator[Finding]:
+    """Through a pipe, the target's other schemas are not known to be replaced before the dump comes."""
+    if both := sorted(dump.schemas & target.schemas):
+        yield Finding(
+            Severity.REFUSE,
+            "schemas-in-the-way",
+            f"backup and target both have the schema {_some(both)}; from a pipe only the schema public is set aside",
+            "Restore from a file instead of standard input.",
+        )
+
+
 def content(summary: ArchiveSummary, halves: frozenset[Half]) -> Iterator[Finding]:
     """The archive has what was asked for."""
     if Half.DATABASE in halves and summary.dump is None:

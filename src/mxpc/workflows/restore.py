@@ -34,6 +34,7 @@ from mxpc.model import (
 from mxpc.ports import ArchiveInput, ByteReader, FileStore, TargetDatabase
 from mxpc.progress import Progress, Silent, Task
 from mxpc.streams import ordered_map
+from mxpc.workflows import checks
 from mxpc.workflows.dump_selection import DumpSelection, select
 from mxpc.workflows.plan import RestoreOptions, RestorePlan, dump_findings, make_plan, refused
 from mxpc.workflows.upload import Uploader, UploadReport, delete_all
@@ -207,7 +208,7 @@ class _Run:
     def run(self) -> RestoreReport:
         try:
             if self._plan.restores_database:
-                self._target.park(self._archive.name)
+                self._target.park(self._archive.name, schemas=self._schemas())
                 self._parked = True
             self._read_archive()
             self._check_app()
@@ -250,6 +251,15 @@ class _Run:
         else:
             for _ in entries:
                 pass
+
+    def _schemas(self) -> frozenset[str]:
+        """Schemas besides public that the dump brings: what the target has under these names is set aside too."""
+        summary = self._plan.summary
+        if summary is None or summary.dump is None:
+            return frozenset()
+        selection = select(summary.dump, self._plan.target)
+        left_out = {entry.name for entry in summary.dump.entries if entry.dump_id in selection.leave_out}
+        return summary.dump.schemas - left_out
 
     def _file_totals(self) -> dict[str, int]:
         summary = self._plan.summary
@@ -296,7 +306,10 @@ class _Run:
 
     def _check_streamed(self, dump: DumpFacts, selection: DumpSelection) -> None:
         """What the plan could not check because the archive comes through a pipe."""
-        findings = dump_findings(dump, self._plan.target, selection, self._options)
+        findings = [
+            *dump_findings(dump, self._plan.target, selection, self._options),
+            *checks.other_schemas(dump, self._plan.target),
+        ]
         refusals = tuple(one for one in findings if one.severity is Severity.REFUSE)
         if refusals:
             raise refused(refusals)
