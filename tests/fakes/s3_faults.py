@@ -27,6 +27,7 @@ CHUNK = 64 << 10
 SLOW_DOWN = (
     b"<?xml version='1.0'?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
 )
+ACCESS_DENIED = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
 
 class Fault(Enum):
@@ -88,12 +89,17 @@ class FaultProxy:
         latency: float = 0.0,
         bytes_per_second: int | None = None,
         stall_seconds: float = 60.0,
+        hide_missing: bool = False,
     ) -> None:
         self.plan = plan
         self.latency = latency
         """Seconds added to each request."""
         self.bytes_per_second = bytes_per_second
         """Speed of each answer's body; None: as fast as it goes."""
+        self.flip_at: Callable[[], float] = random.Random(5).random
+        """Where in a body a bit is flipped, as a fraction of its size."""
+        self.hide_missing = hide_missing
+        """Answer 403 for missing keys, as Amazon does to an identity that may not list (SeaweedFS always says 404)."""
         self.spoiled: Counter[Fault] = Counter()
         self.requests: Counter[str] = Counter()
         """Requests by method, spoiled ones too."""
@@ -196,18 +202,28 @@ class _Conversation:
             raise EOFError
         if fault is Fault.SLOW_DOWN:
             self._from_client.skip(size)
-            line = b"HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n"
-            self._client.sendall(line % len(SLOW_DOWN) + (b"" if method == "HEAD" else SLOW_DOWN))
+            self._refuse(b"503 Slow Down", SLOW_DOWN, method)
             return True
         self._server.sendall(head)
-        self._from_client.pass_on(size, self._server, flip_at=size // 2 if fault is Fault.FLIP_UPLOAD else None)
+        self._from_client.pass_on(size, self._server, flip_at=self._flip_at(size, fault is Fault.FLIP_UPLOAD))
         answer = self._from_server.head()
         while answer.startswith(b"HTTP/1.1 100"):
             self._client.sendall(answer)
             answer = self._from_server.head()
         if not answer or fault is Fault.LOST_ANSWER:
             raise EOFError
+        if self._proxy.hide_missing and answer[9:12] == b"404" and method in ("GET", "HEAD"):
+            self._from_server.skip(0 if method == "HEAD" else _length(answer) or 0)
+            self._refuse(b"403 Forbidden", ACCESS_DENIED, method)
+            return True
         return self._answer(answer, method, fault)
+
+    def _flip_at(self, size: int, flips: bool) -> int | None:
+        return int(self._proxy.flip_at() * size) if flips else None
+
+    def _refuse(self, status: bytes, body: bytes, method: str) -> None:
+        head = b"HTTP/1.1 %s\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
+        self._client.sendall(head if method == "HEAD" else head + body)
 
     def _answer(self, head: bytes, method: str, fault: Fault | None) -> bool:
         status = head[9:12]
@@ -224,7 +240,7 @@ class _Conversation:
 
     def _body(self, size: int, fault: Fault | None) -> bool:
         breaks = fault in (Fault.RESET, Fault.SHORT, Fault.STALL)
-        flip_at = size // 2 if fault is Fault.FLIP else None
+        flip_at = self._flip_at(size, fault is Fault.FLIP)
         speed = self._proxy.bytes_per_second
         self._from_server.pass_on(size // 2 if breaks else size, self._client, flip_at=flip_at, speed=speed)
         if fault is Fault.STALL:

@@ -10,6 +10,7 @@ import hashlib
 import random
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ SINGLE_PUT = 8 * MIB
 """Up to this size a blob is held in memory and sent in one request; above, in parts."""
 PART_SIZE = 8 * MIB
 PARTS_AT_ONCE = 3
+EQUAL_READS = 3
+"""Damage on the way is not the same so many times: reads that agree are the content, and the ETag is no MD5 of it."""
 MOST_PARTS = 9_000
 """S3 takes 10,000 parts."""
 
@@ -175,20 +178,19 @@ class ObjectFileStore:
 
         Refuses a blob that the app's own encryption client wrote: without its key in the metadata it is lost.
         """
-        read_before: str | None = None
+        seen: Counter[str] = Counter()
         for _ in range(TRANSFER_PATIENCE.tries):
             opened = self._open(blob, limit)
             digest = self._suspicious(opened)
             if digest is None:
                 return opened
-            # Damage on the way is never the same twice: two equal reads are the content, and the ETag no MD5.
-            if digest == read_before:
+            seen[digest] += 1
+            if seen[digest] == EQUAL_READS:
                 self._etags.disagreed()
                 return opened
-            read_before = digest
         raise FileStoreError(
             f"cannot read the file {blob} in {self._place}: it arrives with other content each time",
-            evidence=f"{TRANSFER_PATIENCE.tries} reads, none as its ETag says, no two the same",
+            evidence=f"{TRANSFER_PATIENCE.tries} reads, and none is what its ETag says",
             hint="Something between here and the file storage damages data.",
         )
 
@@ -291,7 +293,7 @@ class ObjectFileStore:
             return
         stored = self._persist(lambda: obstore.head(self._reading, key))
         same = stored["size"] == sent.size
-        if same and md5_of(etag or stored["e_tag"]) and self._etags.are_md5 is not False:
+        if same and self._etags.are_md5 is not False and not sent.is_proved_by(stored["e_tag"]):
             same = self._read_back(key, sent).digests == sent.digests
             if same:
                 self._etags.disagreed()
