@@ -129,7 +129,7 @@ class TargetDatabase(Protocol):
         """Hold the right to restore into this database. Raises CheckRefused when another restore holds it."""
 
     def park(self, archive: str, *, schemas: Collection[str] = ()) -> None:
-        """Set the old content of schema public aside, and the role's own schemas of these names; keep a journal with it.
+        """Set the old content of schema public and the role's own schemas of these names aside, and keep a journal.
 
         `archive` is the name of what is restored. Raises CheckRefused, with nothing changed, when something cannot be
         set aside.

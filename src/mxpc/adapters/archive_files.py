@@ -149,7 +149,7 @@ def _open_partial(path: Path) -> tuple[int, bool, Path]:
 
 
 def _give_name(descriptor: int, path: Path) -> None:
-    """linkat(2), AT_SYMLINK_FOLLOW; Python calls it, instead of link(2), only when it is given a folder's descriptor."""
+    """linkat(2) with AT_SYMLINK_FOLLOW: Python calls it, not link(2), only when it is given a folder's descriptor."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
