@@ -17,13 +17,13 @@ DEFAULT_REGION = "us-east-1"
 
 _AMAZON = re.compile(
     r"""
-    (?: (?P<bucket> .+ ) \. )??
+    (?: (?P<bucket> .+? ) \. )??
     (?P<server>
       (?:
         (?: bucket\. )? vpce-[a-z0-9-]+ \. s3 \. (?P<vpce_region> [a-z0-9-]+ ) \. vpce
       | s3-accelerate (?: \.dualstack )?
       | s3-external-1
-      | s3 (?: -fips )? (?: \.dualstack )? (?: [.-] (?P<region> [a-z]{2,3} (?: -[a-z]+ )+ -\d+ ) )?
+      | s3 (?: -fips )? (?: \.dualstack )? (?: [.-] (?P<region> [a-z]{2,4} (?: -[a-z]+ )+ -\d+ ) )?
       | s3-accesspoint (?: -fips )? (?: \.dualstack )? \. (?P<accesspoint_region> [a-z0-9-]+ )
       )
       \. amazonaws\.com (?: \.cn )?

@@ -22,8 +22,6 @@ from mxpc.adapters.kubeconfig import ClusterAccess
 from mxpc.adapters.kubernetes_login import Login, log_in, proxy_for
 from mxpc.errors import KubernetesError, RequestError
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 30.0
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
@@ -36,6 +34,8 @@ class Retries:
     """Seconds; doubled each time, and varied by half so that many clients do not come back at once."""
     budget: float = 58.0
     """No attempt begins that could end later than this, in seconds."""
+    connect_seconds: float = 10.0
+    read_seconds: float = 30.0
 
     def pause(self, attempt: int, retry_after: float) -> float:
         """Seconds to wait after the attempt of this number, counted from 1."""
@@ -64,8 +64,9 @@ def connect(access: ClusterAccess, env: Mapping[str, str], retries: Retries | No
         cluster=models.Cluster(server=access.cluster.server, insecure=True),
         user=models.User(),
     )
-    timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
-    transport = ApiTransport(access, env, retries or Retries())
+    retries = retries or Retries()
+    timeout = httpx2.Timeout(retries.read_seconds, connect=retries.connect_seconds)
+    transport = ApiTransport(access, env, retries)
     return Client(config, timeout=timeout, trust_env=False, transport=transport)
 
 
@@ -122,7 +123,7 @@ class ApiTransport(httpx2.BaseTransport):
             if response is not None and response.status_code not in _RETRIED:
                 return response
             pause = self._retries.pause(attempt, _retry_after(response))
-            ends = time.monotonic() - started + pause + READ_SECONDS
+            ends = time.monotonic() - started + pause + self._retries.read_seconds
             if attempt == self._retries.attempts or ends > self._retries.budget or _is_untrusted(failure):
                 break
             time.sleep(pause)

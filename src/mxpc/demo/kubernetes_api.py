@@ -22,7 +22,10 @@ from urllib.parse import unquote, urlsplit
 
 import trustme
 
-GROUP = "privatecloud.mendix.com"
+from mxpc.demo.kubernetes_objects import GROUP, as_stored, environment_objects
+
+__all__ = ["Fault", "KubernetesApi", "environment_objects"]
+
 _KINDS = {"mendixapps": "MendixApp", "storageinstances": "StorageInstance", "secrets": "Secret"}
 _READABLE = frozenset({("", "secrets"), (GROUP, "mendixapps"), (GROUP, "storageinstances")})
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
@@ -153,7 +156,7 @@ class KubernetesApi:
                 target.namespace,
                 target.name,
             ):
-                return _as_stored(item)
+                return as_stored(item)
         return None
 
     def note(self, handler: BaseHTTPRequestHandler, target: _Target) -> Fault | None:
@@ -297,58 +300,3 @@ def _forbidden(user: str, target: _Target) -> str:
         f'{kind}{named} is forbidden: User "{user}" cannot {target.verb} resource "{target.resource}" '
         f'in API group "{target.group}"{where}'
     )
-
-
-def _as_stored(item: Mapping[str, Any]) -> dict[str, Any]:
-    """As the API server, which turns a Secret's stringData into data."""
-    stored = dict(item)
-    texts = stored.pop("stringData", None)
-    if texts is not None:
-        encoded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
-        stored["data"] = {**stored.get("data", {}), **encoded}
-    return stored
-
-
-_READY = {"state": "Ready"}
-
-
-def environment_objects(
-    namespace: str,
-    name: str,
-    database: Mapping[str, str],
-    storage: Mapping[str, str],
-    *,
-    replicas: int | None = 0,
-    model_version: str = "1.0.0.40",
-    custom_configuration: str = '{"ScheduledEventExecution":"NONE"}',
-) -> list[dict[str, Any]]:
-    """MendixApp, two StorageInstances and two Secrets; `database` and `storage` are the Secrets' keys and values."""
-    app = {
-        "database": {"servicePlan": "postgres"},
-        "storage": {"servicePlan": "files"},
-        "mendixRuntimeVersion": "10.9.0.31759",
-        "sourceVersion": model_version,
-        "runtime": {"dtapMode": "A", "customConfiguration": custom_configuration},
-        **({} if replicas is None else {"replicas": replicas}),
-    }
-    private = f"{GROUP}/v1alpha1"
-    return [
-        _object(private, "MendixApp", namespace, name, spec=app),
-        *(
-            _object(private, "StorageInstance", namespace, f"{name}-{part}", spec={"servicePlan": plan}, status=_READY)
-            for part, plan in (("database", "postgres"), ("file", "files"))
-        ),
-        *(
-            _object("v1", "Secret", namespace, f"{name}-{part}", type="Opaque", stringData=dict(values))
-            for part, values in (("database", database), ("file", storage))
-        ),
-    ]
-
-
-def _object(version: str, kind: str, namespace: str, name: str, **content: object) -> dict[str, Any]:
-    return {
-        "apiVersion": version,
-        "kind": kind,
-        "metadata": {"name": name, "namespace": namespace},
-        **content,
-    }
