@@ -136,7 +136,8 @@ class S3Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        # Nobody needs the content any more, and an orderly end takes 1.4 s.
+        self.kill()
 
     # --------------------------------------------------------------------------------------------------- what is in it
 
