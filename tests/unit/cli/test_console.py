@@ -1,0 +1,89 @@
+"""What is printed where, and what never is."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from mxpc.cli import words
+from mxpc.cli.console import Console
+from mxpc.cli.progress import LineProgress
+from mxpc.cli.session import Session
+from mxpc.cli.signals import interruptible
+from mxpc.errors import Interrupted
+from mxpc.progress import Task
+
+
+def console() -> tuple[Console, io.StringIO, io.StringIO]:
+    results, messages = io.StringIO(), io.StringIO()
+    return Console(results=results, messages=messages), results, messages
+
+
+def test_secrets_are_blanked_out_plain_and_percent_encoded() -> None:
+    printed, results, messages = console()
+    printed.hide(['p@ss/w:rd %20 "x'])
+    printed.result('cannot connect with p@ss/w:rd %20 "x')
+    printed.message("postgresql://u:p%40ss%2Fw%3Ard%20%2520%20%22x@host and p%40ss%2Fw%3Ard+%2520+%22x")
+    assert results.getvalue() == "cannot connect with ***\n"
+    assert messages.getvalue() == "postgresql://u:***@host and ***\n"
+
+
+def test_a_terminal_without_unicode_gets_escapes_instead_of_an_error() -> None:
+    raw = io.BytesIO()
+    printed = Console(results=io.TextIOWrapper(raw, "ascii"))
+    printed.result("überblick ✓")
+    assert raw.getvalue() == b"\\xfcberblick \\u2713\n"
+
+
+def test_progress_without_a_terminal_is_a_line_for_each_task_that_ended() -> None:
+    printed, results, messages = console()
+    progress = LineProgress(Session(printed))
+    progress.started(Task.FETCH_FILES, total_bytes=2000, total_items=2)
+    progress.advanced(Task.FETCH_FILES, byte_count=1000, item_count=1)
+    progress.advanced(Task.FETCH_FILES, byte_count=1000, item_count=1)
+    progress.finished(Task.FETCH_FILES)
+    progress.noted("only with -v")
+    assert messages.getvalue().startswith("fetching files: 2 files, 2.0 KB")
+    assert len(messages.getvalue().splitlines()) == 1
+    assert results.getvalue() == ""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_the_first_signal_interrupts_and_later_ones_wait(name: str) -> None:
+    said: list[str] = []
+    number = getattr(signal, name)
+    with interruptible(said.append):
+        with pytest.raises(Interrupted) as caught:
+            signal.raise_signal(number)
+        signal.raise_signal(number)
+    assert caught.value.shell_exit_code == 128 + number
+    assert said == ["still cleaning up; one moment"]
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 KB"), (94_035, "94.0 KB"), (2_400_000_000, "2.4 GB")]
+)
+def test_sizes_are_read_as_storage_is_sold(number: int, text: str) -> None:
+    assert words.size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.84, "0.8 s"), (42, "42 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+)
+def test_durations_are_read_at_a_glance(seconds: float, text: str) -> None:
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["backup", "--help"], ["restore", "--help"]])
+def test_help_does_not_import_heavy_libraries(arguments: list[str]) -> None:
+    program = (
+        "import sys; from mxpc.cli.run import run; code = run(sys.argv[1:]);"
+        "heavy = {'obstore', 'psycopg', 'lightkube', 'httpx2', 'rich', 'isal', 'yaml'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

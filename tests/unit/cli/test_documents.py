@@ -1,0 +1,83 @@
+"""What the documents say of the command line is what the command line says of itself."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from mxpc.cli.app import COMMANDS, EXIT_CODES, app
+from mxpc.cli.session import Session
+
+ROOT = Path(__file__).parents[3]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PROGRAM = "mxpc-backup-restore-cli"
+CONTRACT = {
+    "backup": "-n -e -f --only --jobs --transfers --files --strict",
+    "restore": "-n -e -f --only --jobs --transfers --dry-run --undo --allow-running --allow-other-app --prune-files",
+    "verify": "-f",
+    "inspect": "-f",
+    "demo": "--keep",
+}
+EVERYWHERE = (
+    "--kubeconfig --context -o -q -v --version --help --credentials-dir --database-secret --storage-secret "
+    "--db-sslmode --db-sslrootcert --storage-ca-file --storage-insecure"
+)
+
+
+def command(name: str) -> click.Command:
+    found = app.get_command(click.Context(app), name)
+    assert found is not None
+    return found
+
+
+def options_of(name: str) -> set[str]:
+    context = click.Context(command(name), help_option_names=["-h", "--help"])
+    return {option for parameter in command(name).get_params(context) for option in parameter.opts}
+
+
+def command_lines() -> Iterator[tuple[str, list[str]]]:
+    """Every command line of the tool in a shell block, with the name of its document."""
+    for document in DOCUMENTS:
+        for block in re.findall(r"```(?:shell|sh|bash|console)\n(.*?)```", document.read_text(), re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                for part in re.split(r"\s[|>&;]+\s", line):
+                    words = shlex.split(part.removeprefix("$ "), comments=True)
+                    if words and words[0] == PROGRAM:
+                        yield document.name, words[1:]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_the_options_of_the_contract(name: str) -> None:
+    everywhere = set(EVERYWHERE.split())
+    assert everywhere | set(CONTRACT[name].split()) <= options_of(name)
+
+
+@pytest.mark.parametrize(("document", "words"), list(command_lines()))
+def test_command_lines_in_the_documents_are_understood(document: str, words: list[str]) -> None:
+    assert words, document
+    if words[0].startswith("-"):
+        assert words[0] in {"--help", "--version", "-h"}
+        return
+    context = click.Context(command(words[0]), obj=Session.__new__(Session), resilient_parsing=True)
+    command(words[0]).parse_args(context, words[1:])
+    unknown = {word.split("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)} - options_of(words[0])
+    assert not unknown, document
+
+
+def test_the_documents_show_command_lines_at_all() -> None:
+    assert len(list(command_lines())) >= 5
+
+
+def test_the_readme_lists_the_exit_codes_of_the_help() -> None:
+    rows = re.findall(r"^\| ([\d, ]+) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    in_readme = {code: meaning for codes, meaning in rows for code in codes.split(", ")}
+    in_help = re.findall(r"^  (\d+)\s+((?:.|\n(?!  \d))+)", EXIT_CODES, re.MULTILINE)
+    assert {code for code, _ in in_help} == set(in_readme)
+    for code, meaning in in_help:
+        if code not in {"130", "143"}:
+            assert " ".join(meaning.split()) == in_readme[code].replace("`", "")
