@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lightkube import Client
-from lightkube.generic_resource import GenericNamespacedResource, create_namespaced_resource
-from lightkube.resources.core_v1 import Secret
+from lightkube.generic_resource import GenericNamespacedResource, create_api_info, create_namespaced_resource
 
 from mxpc.adapters.credentials import Credentials, SecretOverrides, TrustOptions
 from mxpc.adapters.kubeconfig import SERVICE_ACCOUNT, ClusterAccess, find_access
@@ -34,13 +33,19 @@ rules:
 """The role that Mendix documents for backup and restore; `format` it with the namespace."""
 
 
+class _Secret(GenericNamespacedResource):
+    """Plain JSON like the other two kinds; lightkube's own class may not be registered a second time."""
+
+    _api_info = create_api_info("", "v1", "Secret", "secrets")
+
+
 @dataclass(frozen=True)
 class _Kind:
     """A kind of object that is read; the texts of errors use both names."""
 
     name: str
     plural: str
-    resource: type[GenericNamespacedResource] | type[Secret]
+    resource: type[GenericNamespacedResource]
 
 
 _MENDIX_APP = _Kind(
@@ -51,7 +56,7 @@ _STORAGE_INSTANCE = _Kind(
     "storageinstances",
     create_namespaced_resource(_GROUP, "v1alpha1", "StorageInstance", "storageinstances"),
 )
-_SECRET = _Kind("Secret", "secrets", Secret)
+_SECRET = _Kind("Secret", "secrets", _Secret)
 
 
 class KubernetesSource:
@@ -152,10 +157,10 @@ class _Reader:
         try:
             found = self._client.get(kind.resource, name, namespace=self._namespace)
         except ApiRefusal as refusal:
-            if refusal.status == 404:
+            if refusal.status == 404 and refusal.about:
                 return None
             raise self._refused(kind, name, refusal) from refusal
-        return dict(found.to_dict())
+        return found
 
     def _refused(self, kind: _Kind, name: str, refusal: ApiRefusal) -> ToolError:
         evidence = f"{refusal.status} {refusal.message}; {self._asked}"
@@ -172,6 +177,12 @@ class _Reader:
                 evidence=evidence,
                 hint="check the namespace's name, or bind this role to the login:\n" + self._role(),
             )
+        if refusal.status == 404:
+            return RequestError(
+                f"the Kubernetes API that was asked does not know {kind.plural}",
+                evidence=evidence,
+                hint="is this the context of a cluster with Mendix for Private Cloud?",
+            )
         return KubernetesError(
             f"the Kubernetes API failed to give {kind.name} {name} in namespace {self._namespace}", evidence=evidence
         )
@@ -184,7 +195,7 @@ class _Reader:
         for key, data in (secret.get("data") or {}).items():
             try:
                 values[key] = base64.b64decode(data).decode("utf-8")
-            except ValueError:
+            except (ValueError, TypeError):
                 if key.startswith(("database-", "storage-")):
                     raise RequestError(
                         f"{key} of Secret {name} in namespace {self._namespace} is not a text in UTF-8"

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
 from lightkube import Client
@@ -44,12 +45,16 @@ class Retries:
 
 
 class ApiRefusal(Exception):
-    """The server answered with an error of this status; `message` is its own words. Never leaves the adapters."""
+    """The server answered with an error of this status; `message` is its own words. Never leaves the adapters.
 
-    def __init__(self, status: int, message: str) -> None:
+    `about` is the name of the object that the answer is about; None where the server does not know such objects at all.
+    """
+
+    def __init__(self, status: int, message: str, about: str | None = None) -> None:
         super().__init__(f"{status}: {message}")
         self.status = status
         self.message = message
+        self.about = about
 
 
 def connect(access: ClusterAccess, env: Mapping[str, str], retries: Retries | None = None) -> Client:
@@ -87,11 +92,11 @@ class ApiTransport(httpx2.BaseTransport):
             self._login, self._inner = self._log_in()
             response = self._send_patiently(request)
         if response.status_code >= 300:
-            raise ApiRefusal(response.status_code, _message(response))
-        if "json" not in response.headers.get("Content-Type", ""):
+            raise _refusal(response)
+        if "kind" not in _json_object(response):
             raise KubernetesError(
                 f"what answers at {self._access.cluster.server} is not a Kubernetes API",
-                evidence=f"Content-Type: {response.headers.get('Content-Type', 'none')}",
+                evidence=f"no Kubernetes object, Content-Type: {response.headers.get('Content-Type', 'none')}",
                 hint="a proxy or a login page may be in between",
             )
         return response
@@ -172,13 +177,20 @@ def _is_untrusted(failure: BaseException | None) -> bool:
     return False
 
 
-def _message(response: httpx2.Response) -> str:
-    """The message of a Kubernetes Status, else the beginning of the text."""
+def _refusal(response: httpx2.Response) -> ApiRefusal:
+    """Out of a Kubernetes Status, else the beginning of the text."""
+    status = _json_object(response)
+    if status.get("kind") != "Status":
+        return ApiRefusal(response.status_code, response.text.strip()[:300])
+    details = status.get("details")
+    about = details.get("name") if isinstance(details, dict) else None
+    return ApiRefusal(response.status_code, str(status.get("message")), about)
+
+
+def _json_object(response: httpx2.Response) -> dict[str, Any]:
+    """Empty when the body is anything else."""
     try:
-        status = json.loads(response.content)
+        content = json.loads(response.content)
     except ValueError:
-        status = None
-    message = status.get("message") if isinstance(status, dict) else None
-    if isinstance(message, str):
-        return message
-    return response.text.strip()[:300]
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -19,9 +19,6 @@ def as_stored(item: Mapping[str, Any]) -> dict[str, Any]:
     return stored
 
 
-_READY = {"state": "Ready"}
-
-
 def environment_objects(
     namespace: str,
     name: str,
@@ -45,7 +42,14 @@ def environment_objects(
     return [
         _object(private, "MendixApp", namespace, name, spec=app),
         *(
-            _object(private, "StorageInstance", namespace, f"{name}-{part}", spec={"servicePlan": plan}, status=_READY)
+            _object(
+                private,
+                "StorageInstance",
+                namespace,
+                f"{name}-{part}",
+                spec={"servicePlan": plan},
+                status={"state": "Ready"},
+            )
             for part, plan in (("database", "postgres"), ("file", "files"))
         ),
         *(
