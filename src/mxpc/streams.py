@@ -27,21 +27,36 @@ class Abandoned(ToolError):
 
 
 class Concurrency:
-    """How many pieces of work may run at once: falls when a service says that it is too much, rises while all is well.
+    """How many pieces of work may run at once: rises while it helps, falls when a service says that it is too much.
 
-    Halved by `slowed` (at most once in `SETTLE` seconds: the requests that were under way all report the same jam),
-    raised by one for each piece of work that ends well until the first slow-down (so it doubles every round trip),
-    and from then on by one for each full round. May be shared by several maps and used from any thread.
+    - `slowed` halves it, at most once in `SETTLE` seconds: the requests that were under way all report the same jam.
+    - Each piece that ends well raises it by one until the first slow-down, so that it doubles every round trip; from
+      then on by one a round.
+    - A round whose pieces take `CROWDED` times as long as in the best round shows that they only wait for each other:
+      no rise. From `JAMMED` times on it falls by a fifth.
+
+    May be shared by several maps and used from any thread.
     """
 
     FLOOR = 2
     SETTLE = 1.0
+    CROWDED = 2.0
+    JAMMED = 4.0
+    JAMMED_FLOOR = 8
+    """Not below this for latency alone: a busy machine is no reason to work one by one."""
+    ROUND = 32
+    """A round has at least so many pieces: their sizes differ, and a few small ones would look like a quick service."""
 
     def __init__(self, maximum: int, *, start: int | None = None) -> None:
         self.maximum = max(1, maximum)
         self._limit = float(min(start or self.maximum, self.maximum))
         self._running = 0
         self._calm = True
+        self._crowded = False
+        self._best = float("inf")
+        self._round_seconds = 0.0
+        self._round_count = 0
+        self._round_size = max(self.ROUND, self.limit)
         self._last_slowed = float("-inf")
         self._changed = threading.Condition()
 
@@ -59,12 +74,25 @@ class Concurrency:
                 self._calm = False
                 self._limit = max(min(self.FLOOR, self.maximum), self._limit / 2)
 
-    def succeeded(self) -> None:
-        """A piece of work ended well."""
+    def succeeded(self, seconds: float = 0.0) -> None:
+        """A piece of work ended well, after so long."""
         with self._changed:
-            if self._limit < self.maximum:
+            self._round_seconds += seconds
+            self._round_count += 1
+            if self._round_count >= self._round_size:
+                self._end_round()
+            if not self._crowded and self._limit < self.maximum:
                 self._limit = min(self.maximum, self._limit + (1 if self._calm else 1 / self._limit))
                 self._changed.notify()
+
+    def _end_round(self) -> None:
+        mean = self._round_seconds / self._round_count
+        self._round_seconds, self._round_count = 0.0, 0
+        self._best = min(mean, self._best)
+        self._crowded = mean > self.CROWDED * self._best
+        if mean > self.JAMMED * self._best and self._limit > self.JAMMED_FLOOR:
+            self._limit = max(float(self.JAMMED_FLOOR), self._limit * 0.8)
+        self._round_size = max(self.ROUND, self.limit)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -145,8 +173,9 @@ class _Crew:
         with self._concurrency.turn():
             if self._closing.is_set():
                 raise Abandoned("nobody waits for this any more")
+            began = time.monotonic()
             result = work(item)
-        self._concurrency.succeeded()
+        self._concurrency.succeeded(time.monotonic() - began)
         return result
 
     def __enter__(self) -> _Crew:

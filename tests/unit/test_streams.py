@@ -243,6 +243,30 @@ def test_concurrency_doubles_in_each_round_until_the_first_slow_down() -> None:
     assert concurrency.limit == 8
 
 
+def test_concurrency_stops_rising_when_work_only_waits_for_itself() -> None:
+    concurrency = Concurrency(1000, start=4)
+    for _ in range(2000):
+        capacity = 20
+        concurrency.succeeded(0.01 * max(1.0, concurrency.limit / capacity))
+    assert 20 <= concurrency.limit <= 100
+
+
+def test_concurrency_rises_as_long_as_it_helps() -> None:
+    concurrency = Concurrency(100, start=4)
+    for _ in range(2000):
+        concurrency.succeeded(0.02)
+    assert concurrency.limit == 100
+
+
+def test_concurrency_falls_when_work_takes_much_longer_than_it_did() -> None:
+    concurrency = Concurrency(64)
+    for _ in range(200):
+        concurrency.succeeded(0.01)
+    for _ in range(640):
+        concurrency.succeeded(0.1)
+    assert concurrency.limit < 32
+
+
 def test_concurrency_never_falls_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Concurrency, "SETTLE", 0.0)
     concurrency, single = Concurrency(8), Concurrency(1)
