@@ -11,6 +11,7 @@ from mxpc.errors import RequestError
 from mxpc.model import Environment, EnvironmentSettings
 from mxpc.ports import EnvironmentSource, FileStore, SourceDatabase, TargetDatabase
 from mxpc.progress import Progress
+from mxpc.streams import Concurrency
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Wiring:
 
     settings: EnvironmentSettings
     progress: Progress
+    concurrency: Concurrency
 
     def source_database(self) -> SourceDatabase:
         from mxpc.adapters.postgres import PostgresSource
@@ -35,7 +37,7 @@ class Wiring:
             return None
         from mxpc.adapters.s3 import S3FileStore
 
-        return S3FileStore(self.settings.storage)
+        return S3FileStore(self.settings.storage, concurrency=self.concurrency)
 
 
 def wire(
@@ -46,13 +48,24 @@ def wire(
     progress: Progress,
     *,
     storage: bool,
+    transfers: Concurrency,
 ) -> Wiring:
     """Read the environment's settings; hide its secrets and say which rules led to them."""
     settings = _source(common, _environment(common, namespace, environment)).settings(storage=storage)
     session.console.hide(settings.secrets)
     for note in settings.notes:
         progress.noted(note)
-    return Wiring(settings, progress)
+    return Wiring(settings, progress, transfers)
+
+
+MOST_TRANSFERS = 128
+"""With 20 ms for a request 128 at once were still quicker than 64; a store that cannot take so many says so."""
+FIRST_TRANSFERS = 16
+
+
+def transfer_limit(transfers: int | None) -> Concurrency:
+    """What --transfers says, or else a limit that finds its own level; either falls when the store asks for it."""
+    return Concurrency(transfers) if transfers else Concurrency(MOST_TRANSFERS, start=FIRST_TRANSFERS)
 
 
 def _environment(common: Common, namespace: str | None, environment: str | None) -> Environment:

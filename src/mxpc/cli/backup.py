@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mxpc.cli.options import Common, common_options, environment_options, file_option, halves, jobs_option, only_option
+from mxpc.cli.options import Common, common_options, environment_options, file_option, halves, only_option, work_options
 from mxpc.cli.session import Session
 from mxpc.model import Half
 
@@ -24,7 +24,21 @@ from mxpc.model import Half
     show_default=True,
     help="The files that the database names, or everything under the bucket or prefix.",
 )
-@jobs_option
+@work_options
+@click.option(
+    "--compression-level",
+    metavar="N",
+    type=click.IntRange(0, 9),
+    default=1,
+    show_default=True,
+    help="Of the whole archive: 0 stores, 1 to 3 are quick, 4 to 9 slow.",
+)
+@click.option(
+    "--dump-compression",
+    metavar="N",
+    type=click.IntRange(0, 9),
+    help="Of the dump inside of the archive, as pg_dump -Z; else none, and 6 for a bare dump.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 7 when a referenced file is missing or has another size.")
 def command(
     session: Session,
@@ -36,7 +50,10 @@ def command(
     only: str | None,
     which_files: str,
     jobs: int,
-    transfers: int,
+    transfers: int | None,
+    buffer: int,
+    compression_level: int,
+    dump_compression: int | None,
     strict: bool,
 ) -> int:
     """Write an environment's database and files into one backup file.
@@ -45,7 +62,7 @@ def command(
     an older backup of that name stays until then.
     """
     from mxpc.adapters.archive_files import check_destination, open_destination
-    from mxpc.cli.assemble import wire
+    from mxpc.cli.assemble import transfer_limit, wire
     from mxpc.cli.render import show_backup
     from mxpc.workflows.backup import BackupOptions, back_up
     from mxpc.workflows.fetch import FetchOptions
@@ -54,14 +71,17 @@ def command(
         session.results_to_stderr()
     check_destination(file)
     chosen = halves(only)
+    limit = transfer_limit(transfers)
     options = BackupOptions(
         halves=chosen,
         every_file=which_files == "all",
         bare_dump=chosen == {Half.DATABASE} and not _is_archive_name(file),
-        fetch=FetchOptions(transfers=transfers),
+        compression_level=compression_level,
+        dump_compression=dump_compression,
+        fetch=FetchOptions(transfers=limit, max_ahead_bytes=buffer),
     )
     with session.progress() as progress:
-        wiring = wire(session, common, namespace, environment, progress, storage=Half.FILES in chosen)
+        wiring = wire(session, common, namespace, environment, progress, storage=Half.FILES in chosen, transfers=limit)
         report = back_up(
             wiring.settings.environment,
             wiring.settings.app,

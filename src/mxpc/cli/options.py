@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -124,16 +125,36 @@ def halves(only: str | None) -> frozenset[Half]:
     return frozenset({Half(only)}) if only else frozenset(Half)
 
 
-def jobs_option(command: F) -> F:
-    """--jobs and --transfers."""
+def work_options(command: F) -> F:
+    """--jobs, --transfers and --buffer."""
     command = click.option(
-        "--transfers", metavar="N", type=click.IntRange(1, 512), default=32, show_default=True, help="Files at once."
+        "--buffer",
+        metavar="SIZE",
+        type=size,
+        default="64MB",
+        show_default=True,
+        help="Bytes of files that are held in memory at once.",
+    )(command)
+    command = click.option(
+        "--transfers",
+        metavar="N",
+        type=click.IntRange(1, 512),
+        help="Files at once; else as many as the file storage takes well, up to 128.",
     )(command)
     return click.option(
-        "--jobs",
-        metavar="N",
-        type=click.IntRange(1, 64),
-        default=1,
-        show_default=True,
-        help="Work at once in the database.",
+        "--jobs", metavar="N", type=click.IntRange(1, 64), default=1, show_default=True, help="Database work at once."
     )(command)
+
+
+SIZE_FACTORS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+
+
+def size(text: str) -> int:
+    """Bytes of `500MB`, `2 GB` or `65536`; at least a mebibyte. Raises click.BadParameter."""
+    match = re.fullmatch(r"(\d+)\s*([A-Z]*)", text.strip().upper())
+    if not match or match[2] not in SIZE_FACTORS:
+        raise click.BadParameter(f"{text!r} is no size: write it like 64MB")
+    number = int(match[1]) * SIZE_FACTORS[match[2]]
+    if number < 1 << 20:
+        raise click.BadParameter("at least 1MiB is needed")
+    return number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mxpc.cli.options import Common, common_options, environment_options, file_option, halves, jobs_option, only_option
+from mxpc.cli.options import Common, common_options, environment_options, file_option, halves, only_option, work_options
 from mxpc.cli.session import Session
 from mxpc.errors import RequestError
 from mxpc.model import Half
@@ -15,7 +15,7 @@ from mxpc.model import Half
 @environment_options
 @file_option("The backup file to restore; - is standard input.", required=False)
 @only_option
-@jobs_option
+@work_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.option("--undo", is_flag=True, help="Only put back what an interrupted restore left half-way (no -f).")
 @click.option("--allow-running", is_flag=True, help="Restore although the environment is not scaled to 0 replicas.")
@@ -38,7 +38,8 @@ def command(
     file: str | None,
     only: str | None,
     jobs: int,
-    transfers: int,
+    transfers: int | None,
+    buffer: int,
     dry_run: bool,
     undo: bool,
     allow_running: bool,
@@ -52,12 +53,13 @@ def command(
     new one is complete; on any failure it comes back.
     """
     from mxpc.adapters.archive_files import open_input
-    from mxpc.cli.assemble import wire
+    from mxpc.cli.assemble import transfer_limit, wire
     from mxpc.cli.render import show_plan, show_restore, show_undo
     from mxpc.workflows.plan import RestoreOptions
     from mxpc.workflows.restore import Restore
 
     _check_request(file, undo=undo, dry_run=dry_run)
+    limit = transfer_limit(transfers)
     options = RestoreOptions(
         halves=halves(only),
         allow_running=allow_running,
@@ -65,11 +67,14 @@ def command(
         skip=frozenset(skip),
         prune_files=prune_files,
         jobs=jobs,
-        transfers=transfers,
+        transfers=limit,
+        max_held_bytes=buffer,
     )
     archive = open_input(file) if file else None
     with session.progress() as progress:
-        wiring = wire(session, common, namespace, environment, progress, storage=Half.FILES in options.halves)
+        wiring = wire(
+            session, common, namespace, environment, progress, storage=Half.FILES in options.halves, transfers=limit
+        )
         settings = wiring.settings
         restore = Restore(
             settings.environment,

@@ -32,6 +32,8 @@ from mxpc.workflows.fetch import Fetched, FetchOptions, fetch_ahead, remaining_c
 
 PROBED_BLOBS = 8
 """So many blobs are looked for to find the layout; in the worst published bucket one referenced blob in 64 is gone."""
+BARE_COMPRESSION = 6
+"""What pg_dump does by itself: nothing else compresses a bare dump."""
 ALL_MISSING_FLOOR = 3
 """From so many blobs on, a backup in which every one is missing is an error: a wrong bucket, not bad luck."""
 
@@ -46,7 +48,8 @@ class BackupOptions:
     bare_dump: bool = False
     """Write the dump itself instead of an archive; only without files."""
     compression_level: int = 1
-    dump_compression: int = 0
+    dump_compression: int | None = None
+    """gzip level inside of the dump; None: not at all in an archive, BARE_COMPRESSION for a bare dump."""
     threads: int | None = None
     fetch: FetchOptions = field(default_factory=FetchOptions)
 
@@ -202,7 +205,7 @@ class Backup:
 
     def _write_bare(self, snapshot: Snapshot, facts: DatabaseFacts, sink: _Counted) -> int:
         self._progress.started(Task.DUMP_DATABASE, total_bytes=None)
-        with snapshot.dump(compression=self._options.dump_compression or 6) as dump:
+        with snapshot.dump(compression=self._dump_compression(BARE_COMPRESSION)) as dump:
             while data := dump.read(1 << 20):
                 sink.write(data)
                 self._progress.advanced(Task.DUMP_DATABASE, byte_count=len(data))
@@ -227,7 +230,7 @@ class Backup:
         if Half.DATABASE not in self._options.halves:
             return None
         self._progress.started(Task.COUNT_DUMP)
-        with snapshot.dump(compression=self._options.dump_compression) as dump:
+        with snapshot.dump(compression=self._dump_compression(0)) as dump:
             size = 0
             while data := dump.read(1 << 20):
                 size += len(data)
@@ -239,7 +242,7 @@ class Backup:
         if Half.DATABASE not in self._options.halves:
             return 0
         self._progress.started(Task.DUMP_DATABASE, total_bytes=counted)
-        with snapshot.dump(compression=self._options.dump_compression) as dump:
+        with snapshot.dump(compression=self._dump_compression(0)) as dump:
             size = writer.add_dump(
                 dump,
                 size=counted,
@@ -315,6 +318,10 @@ class Backup:
             return ()
         still = self._database.still_named([one.blob for one in missing])
         return tuple(one if one.blob in still else replace(one, kind=LossKind.DELETED_MEANWHILE) for one in missing)
+
+    def _dump_compression(self, otherwise: int) -> int:
+        chosen = self._options.dump_compression
+        return otherwise if chosen is None else chosen
 
     def _metadata(self, facts: DatabaseFacts, dump_size: int, files_size: int) -> Metadata:
         return Metadata(

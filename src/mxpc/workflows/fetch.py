@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mxpc.errors import BlobForbidden, BlobNotFound
 from mxpc.model import FileDocument, LossKind, OpenedBlob
 from mxpc.ports import FileStore
-from mxpc.streams import ordered_map
+from mxpc.streams import Concurrency, ordered_map
 
 Fetched = OpenedBlob
 
@@ -17,12 +17,17 @@ Fetched = OpenedBlob
 class FetchOptions:
     """How far reading may run ahead."""
 
-    transfers: int = 32
-    """Requests under way at once."""
+    transfers: int | Concurrency = 32
+    """Requests under way at once: a number, or a limit that adapts itself."""
     max_ahead_bytes: int = 64 << 20
     """Bytes of blobs that are held in memory."""
     range_size: int = 4 << 20
     """A blob up to this size is one request; a bigger one is read in ranges of it."""
+
+    @property
+    def most_transfers(self) -> int:
+        """The most requests that can be under way."""
+        return self.transfers.maximum if isinstance(self.transfers, Concurrency) else self.transfers
 
 
 def fetch_ahead(
@@ -48,7 +53,7 @@ def fetch_ahead(
         workers=options.transfers,
         weight=weight,
         max_weight=options.max_ahead_bytes,
-        max_ahead=options.transfers * 4,
+        max_ahead=options.most_transfers * 4,
     )
 
 
@@ -65,8 +70,8 @@ def remaining_chunks(store: FileStore, blob: Fetched, options: FetchOptions) -> 
         yield from ordered_map(
             starts,
             read,
-            workers=min(options.transfers, len(starts)),
+            workers=options.transfers,
             weight=lambda _: options.range_size,
             max_weight=options.max_ahead_bytes,
-            max_ahead=options.transfers,
+            max_ahead=options.most_transfers,
         )

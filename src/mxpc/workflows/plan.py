@@ -17,6 +17,7 @@ from mxpc.model import (
     Severity,
     TargetFacts,
 )
+from mxpc.streams import Concurrency
 from mxpc.workflows import checks
 from mxpc.workflows.dump_selection import DumpSelection, select
 
@@ -31,7 +32,9 @@ class RestoreOptions:
     skip: frozenset[str] = frozenset()
     prune_files: bool = False
     jobs: int = 1
-    transfers: int = 32
+    transfers: int | Concurrency = 32
+    max_held_bytes: int = 64 << 20
+    """Bytes of files that are held in memory."""
 
 
 @dataclass(frozen=True)

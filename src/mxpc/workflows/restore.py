@@ -202,7 +202,15 @@ class _Run:
         self._stop = threading.Event()
         self._parked = False
         self._uploader = (
-            Uploader(self._store, self._note_added, self._options.transfers, self._progress) if self._store else None
+            Uploader(
+                self._store,
+                self._note_added,
+                self._options.transfers,
+                self._progress,
+                max_held_bytes=self._options.max_held_bytes,
+            )
+            if self._store
+            else None
         )
 
     def run(self) -> RestoreReport:

@@ -15,12 +15,10 @@ from mxpc.errors import FileStoreError
 from mxpc.model import BlobStat, short_name
 from mxpc.ports import FileStore
 from mxpc.progress import Progress, Task
-from mxpc.streams import ordered_map
+from mxpc.streams import Concurrency, ordered_map
 
 SMALL = 8 << 20
 """Blobs up to this size travel whole and in parallel; bigger ones are streamed, one after another."""
-MAX_HELD = 64 << 20
-"""Bytes of small blobs that are held in memory."""
 BATCH = 256
 """Blobs that go into the journal with one commit."""
 
@@ -48,11 +46,19 @@ class Uploader:
     """Takes the blob entries of one reading of an archive, in order. One thread calls `take` and `finish`."""
 
     def __init__(
-        self, store: FileStore, note_added: Callable[[Sequence[str]], None], transfers: int, progress: Progress
+        self,
+        store: FileStore,
+        note_added: Callable[[Sequence[str]], None],
+        transfers: int | Concurrency,
+        progress: Progress,
+        *,
+        max_held_bytes: int = 64 << 20,
     ) -> None:
+        """`max_held_bytes` bounds the small blobs that are held in memory: half of it waits, half of it is sent."""
         self._store = store
         self._note_added = note_added
         self._transfers = transfers
+        self._window = max_held_bytes // 2
         self._progress = progress
         self.report = UploadReport()
 
@@ -65,12 +71,12 @@ class Uploader:
             self._look,
             workers=self._transfers,
             weight=lambda one: len(one.content),
-            max_weight=MAX_HELD // 2,
-            max_ahead=self._transfers * 2,
+            max_weight=self._window,
+            max_ahead=BATCH,
         ):
             batch.append(looked_at)
             held += len(looked_at.content)
-            if len(batch) >= BATCH or held >= MAX_HELD // 2:
+            if len(batch) >= BATCH or held >= self._window:
                 self._send(batch)
                 held = 0
         self._send(batch)
@@ -106,7 +112,7 @@ class Uploader:
             lambda one: self._store.put(one.blob, len(one.content), [one.content]),
             workers=self._transfers,
             weight=lambda one: len(one.content),
-            max_weight=MAX_HELD,
+            max_weight=self._window,
             max_ahead=BATCH,
         ):
             pass
@@ -135,7 +141,7 @@ class Uploader:
         self._progress.advanced(Task.UPLOAD_FILES, byte_count=size, item_count=1)
 
 
-def delete_all(store: FileStore, blobs: Iterable[str], transfers: int) -> int:
+def delete_all(store: FileStore, blobs: Iterable[str], transfers: int | Concurrency) -> int:
     """Delete blobs in parallel; how many there were."""
     deleted = ordered_map(
         blobs, store.delete, workers=transfers, weight=lambda _: 1, max_weight=1 << 10, max_ahead=1 << 10
