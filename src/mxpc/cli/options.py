@@ -89,10 +89,14 @@ def common_options(*, connection: bool = True) -> Callable[[F], F]:
 
         wrapped.__name__ = command.__name__
         wrapped.__doc__ = command.__doc__
-        # Options that stood below this decorator belong to the command: click keeps them on the function.
-        wrapped.__click_params__ = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+
+        def shared() -> None: ...
+
         for option in reversed([*_connection_options(hidden=not connection), *_OUTPUT_OPTIONS]):
-            wrapped = option(wrapped)
+            option(shared)
+        # click lists parameters from the last to the first: so the command's own come before the shared ones.
+        own = getattr(command, "__click_params__", [])
+        wrapped.__click_params__ = [*getattr(shared, "__click_params__", []), *own]  # type: ignore[attr-defined]
         return wrapped  # type: ignore[return-value]
 
     return decorate
