@@ -7,7 +7,9 @@ from mxpc.errors import ArchiveError
 from mxpc.ports import ByteReader
 
 GZIP_MAGIC = b"\x1f\x8b"
-_READ = 1 << 18
+_READ = 1 << 16
+_WINDOW = 1 << 20
+"""Bytes decompressed at once: with 64 KiB of input, compressed to less than a sixteenth, they are rarely reached."""
 _MAX_HEADER_FIELD = 1 << 16
 _FEXTRA, _FNAME, _FCOMMENT, _FHCRC = 4, 8, 16, 2
 
@@ -28,6 +30,8 @@ class GzipReader:
         self._crc = 0
         self._size = 0
         self._ended = False
+        self._content = b""
+        self._content_at = 0
         self.member_count = 0
         """Members begun so far."""
         self.padded = False
@@ -35,19 +39,29 @@ class GzipReader:
 
     def read(self, size: int, /) -> bytes:
         """Between 1 and `size` bytes; b"" once everything has been proved."""
+        if self._content_at == len(self._content):
+            self._content, self._content_at = self._next_content(), 0
+            if len(self._content) <= size:
+                self._content_at = len(self._content)
+                return self._content
+        start = self._content_at
+        self._content_at = min(start + size, len(self._content))
+        return self._content[start : self._content_at]
+
+    def _next_content(self) -> bytes:
         while not self._ended:
             if self._inflater is None and not self._begin_member():
                 break
-            if data := self._inflate(size):
+            if data := self._inflate():
                 return data
         return b""
 
-    def _inflate(self, size: int) -> bytes:
+    def _inflate(self) -> bytes:
         inflater = self._inflater
         assert inflater is not None
         compressed = self._take_all() or self._stream.read(_READ)
         try:
-            data = inflater.decompress(compressed, size)
+            data = inflater.decompress(compressed, _WINDOW)
         except self._engine.errors as error:
             raise damaged("compressed data are damaged", str(error)) from error
         self._crc = self._engine.crc32(data, self._crc)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mxpc.archive import deflate, layout, tar
+from mxpc.archive.ahead import ReadAhead
 from mxpc.archive.entryset import EntrySet
 from mxpc.archive.gzipread import GZIP_MAGIC, GzipReader
 from mxpc.archive.layout import Place, shown
@@ -47,7 +48,10 @@ class ArchiveEntry:
 
 
 class ArchiveReader:
-    """An archive as its entries, each read or skipped once and in its order. One thread, constant memory.
+    """An archive as its entries, each read or skipped once and in its order. Constant memory.
+
+    Used by one thread; what is compressed is read and decompressed by another one, which ends with the input or with
+    this object.
 
     The kind is recognised by content. Every problem is an ArchiveError; when the iteration has ended without one, the
     whole input was read and is sound: checksums, end markers, names, no second copy of anything.
@@ -65,7 +69,7 @@ class ArchiveReader:
         self._content = self._raw
         if start.startswith(GZIP_MAGIC):
             self._gzip = GzipReader(self._raw, engine=engine)
-            self._content = _Rewound(self._gzip)
+            self._content = _Rewound(ReadAhead(self._gzip))
             start = self._content.peek(tar.BLOCK)
         self.kind = self._recognise(start)
 

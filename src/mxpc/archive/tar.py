@@ -225,7 +225,7 @@ def _has_right_checksum(block: bytes) -> bool:
     rest = block[:148] + b" " * 8 + block[156:]
     unsigned = sum(rest)
     # Some old tars summed signed bytes.
-    return stated in (unsigned, unsigned - 256 * sum(byte > 127 for byte in rest))
+    return stated == unsigned or stated == unsigned - 256 * sum(byte > 127 for byte in rest)
 
 
 def _number(data: bytes, name: str) -> int:
