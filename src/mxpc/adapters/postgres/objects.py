@@ -36,8 +36,10 @@ UNION ALL SELECT 'pg_statistic_ext'::regclass, oid, stxnamespace, stxowner, 1 FR
 _NO_EXTENSION = """
 NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'e')
 """
+# A partitioned table depends on the columns of its own key like this.
 _INTERNAL = """
-EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'i')
+EXISTS (SELECT FROM pg_depend d WHERE d.classid = o.classid AND d.objid = o.objid AND d.deptype = 'i'
+        AND NOT (d.refclassid = d.classid AND d.refobjid = d.objid))
 """
 
 IN_SCHEMA = f"SELECT o.classid, o.objid FROM ({_IN_SCHEMA}) o WHERE o.schema = to_regnamespace(%s)"
