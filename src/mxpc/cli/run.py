@@ -67,8 +67,9 @@ def _report(session: Session, kind: str, what: str, evidence: str, hint: str, ex
     console.message(f"{session.style.error('error:')} {what}")
     for line in evidence.splitlines():
         console.message(f"  {line}")
-    for line in hint.splitlines():
-        console.message(f"{session.style.hint('hint:')} {line}")
+    for number, line in enumerate(hint.splitlines()):
+        # What follows may be YAML to be copied: the same indentation for all of it, and no word in front.
+        console.message(f"{session.style.hint('hint:')} {line}" if number == 0 else f"      {line}")
     if session.as_json:
         error: dict[str, Any] = {"kind": kind, "what": what, "evidence": evidence, "hint": hint}
         console.result_json({"status": "failed", "exit_code": exit_code, "error": error})
