@@ -7,23 +7,21 @@ concurrency. Only uploads in parts and listings leave it to obstore: they are se
 from __future__ import annotations
 
 import hashlib
-import random
-import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import obstore
 
+from mxpc.adapters.object_store_patience import PROBE_PATIENCE, TRANSFER_PATIENCE, GaveUp, Patience, persist
 from mxpc.adapters.object_store_trouble import OBSTORE_ERRORS, CutShort, Kind, Trouble, trouble_of
 from mxpc.adapters.object_transfer import Download, ETagTrust, KeepsError, SentParts, md5_of
 from mxpc.errors import BlobChanged, BlobForbidden, BlobNotFound, FileStoreError
 from mxpc.model import BlobStat, KeyLayout, OpenedBlob, Probe
-from mxpc.streams import Concurrency, pause
+from mxpc.streams import Concurrency
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -32,32 +30,6 @@ R = TypeVar("R")
 
 MIB = 1 << 20
 
-
-@dataclass(frozen=True)
-class Patience:
-    """How often and how long one request is tried. No try begins after `seconds`, so all ends one try later."""
-
-    tries: int
-    seconds: float
-    first_wait: float = 0.1
-    longest_wait: float = 5.0
-
-    def wait(self, tried: int) -> float:
-        """Seconds before the next try: doubling, half of it random, so that parallel tries do not march in step."""
-        return random.uniform(0.5, 1.0) * min(self.longest_wait, self.first_wait * 2 ** (tried - 1))  # noqa: S311
-
-
-TRANSFER_PATIENCE = Patience(tries=12, seconds=90)
-"""At three failing requests in ten, one transfer in two million gives up; the waits alone outlast 20 s of SlowDown."""
-PROBE_PATIENCE = Patience(tries=4, seconds=20)
-"""A wrong address is known within a minute even when each try runs into the longest timeout."""
-
-CONNECT_TIMEOUT = timedelta(seconds=5)
-STALL_TIMEOUT = timedelta(seconds=15)
-"""A read that gives no byte for so long is broken off and asked for again."""
-UPLOAD_STALL_TIMEOUT = timedelta(seconds=60)
-"""reqwest counts the sending of the body as waiting for the answer: 8 MiB in 60 s is 140 kB/s."""
-REQUEST_TIMEOUT = timedelta(minutes=10)
 
 SINGLE_PUT = 8 * MIB
 """Up to this size a blob is held in memory and sent in one request; above, in parts."""
@@ -321,19 +293,8 @@ class ObjectFileStore:
     # ------------------------------------------------------------------------------------------------------- failing
 
     def _persist(self, attempt: Callable[[], R], patience: Patience = TRANSFER_PATIENCE) -> R:
-        """Try until it works; raises GaveUp, from the last error. Each try must be harmless to repeat."""
-        began = time.monotonic()
-        tried = 0
-        while True:
-            tried += 1
-            try:
-                return attempt()
-            except (*OBSTORE_ERRORS, CutShort) as error:
-                trouble = self._heard(error)
-                patient = tried < patience.tries and time.monotonic() - began < patience.seconds
-                if not (trouble.passing and patient):
-                    raise GaveUp(trouble, tried) from error
-            pause(patience.wait(tried))
+        """Try until it works, or raise GaveUp. Each try must be harmless to repeat."""
+        return persist(attempt, patience, self._heard)
 
     def _heard(self, error: BaseException) -> Trouble:
         trouble = trouble_of(error)
@@ -367,12 +328,3 @@ class Found:
     """An object that the probe saw."""
 
     encrypted: bool
-
-
-class GaveUp(Exception):
-    """A request failed for good; `__cause__` is obstore's error. Never leaves the adapter."""
-
-    def __init__(self, trouble: Trouble, tried: int) -> None:
-        super().__init__(trouble.evidence)
-        times = f" ({tried} tries)" if tried > 1 else ""
-        self.trouble = Trouble(trouble.kind, trouble.evidence + times)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 import mxpc
-from mxpc.adapters.object_store import (
+from mxpc.adapters.object_store import ObjectFileStore
+from mxpc.adapters.object_store_patience import (
     CONNECT_TIMEOUT,
     REQUEST_TIMEOUT,
     STALL_TIMEOUT,
     TRANSFER_PATIENCE,
     UPLOAD_STALL_TIMEOUT,
-    ObjectFileStore,
 )
 from mxpc.adapters.object_store_trouble import Kind
 from mxpc.errors import RequestError
