@@ -20,15 +20,23 @@ or name another Python: make PYTHON=/path/to/python3.12
 
 
 def main(folder: Path) -> int:
-    """Make the environment with the first of ensurepip, pip and virtualenv that there is."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    """Make the environment with the first of ensurepip, pip and virtualenv that there is; one that works stays."""
+    if works(folder):
+        return 0
+    shutil.rmtree(folder, ignore_errors=True)
     for module, make in (("ensurepip", with_ensurepip), ("pip", with_pip), ("virtualenv", with_virtualenv)):
         if importlib.util.find_spec(module) and importlib.util.find_spec("venv") and make(folder):
             return 0
         shutil.rmtree(folder, ignore_errors=True)
     sys.stderr.write(ADVICE.format(python=sys.executable))
     return 1
+
+
+def works(folder: Path) -> bool:
+    """Whether there is an environment with pip and a Python that is new enough."""
+    python = folder / "bin" / "python"
+    check = "import pip, sys; sys.exit(sys.version_info < (3, 11))"
+    return python.exists() and subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0
 
 
 def with_ensurepip(folder: Path) -> bool:
