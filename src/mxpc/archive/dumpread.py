@@ -46,6 +46,8 @@ class Toc:
     version: Version
     offset_size: int
     compression: str
+    compression_field: bytes
+    """As it is, with the level that old versions have there."""
     head: bytes
     """From behind the compression up to the number of entries."""
     entries: tuple[TocEntry, ...]
@@ -131,7 +133,9 @@ def read_toc(stream: ByteReader) -> tuple[Toc, Cursor]:
     """Header and table of contents, and a cursor that stands at the first data block."""
     take = _Recorder(stream)
     version, offset_size = _read_identity(take)
+    take.begin()
     compression = _read_compression(take, version)
+    compression_field = take.kept()
     take.begin()
     created = _moment([take.number() for _ in range(7)])
     database, server, program = (_shown_text(take.text()) for _ in range(3))
@@ -143,7 +147,7 @@ def read_toc(stream: ByteReader) -> tuple[Toc, Cursor]:
     facts = DumpFacts(version, compression, created, database, server, program, tuple(entry.facts for entry in entries))
     cursor = Cursor(stream)
     cursor.buffer, cursor.at, cursor.count = take.buffer, take.at, take.count
-    return Toc(version, offset_size, compression, head, entries, facts), cursor
+    return Toc(version, offset_size, compression, compression_field, head, entries, facts), cursor
 
 
 def _read_identity(take: Cursor) -> tuple[Version, int]:

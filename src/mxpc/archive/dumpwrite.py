@@ -43,6 +43,8 @@ def toc_bytes(toc: Toc, version: Version, leave_out: Collection[int]) -> Iterato
 
 
 def _compression(toc: Toc, version: Version) -> bytes:
+    if version == toc.version:
+        return toc.compression_field
     number = COMPRESSIONS.index(toc.compression)
     return bytes((number,)) if version >= HAS_COMPRESSION_BYTE else int_bytes(-number)
 
