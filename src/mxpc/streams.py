@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from mxpc.errors import ToolError
 
@@ -206,8 +206,8 @@ def ordered_map(
     weight: Callable[[T], int] = lambda _: 0,
     max_weight: int = 0,
     max_ahead: int,
-) -> Iterator[R]:
-    """`work(item)` of each item, in the items' order, done ahead in threads.
+) -> Generator[R]:
+    """`work(item)` of each item, in the items' order, done ahead in threads that begin at once.
 
     Bounds: at most `max_ahead` results and `max_weight` of weight (bytes, by `weight(item)`, asked before the work) are
     begun and not yet consumed; a result counts as consumed when the next one is asked for. An item heavier than
@@ -217,21 +217,31 @@ def ordered_map(
     The first error in order is raised, of `items` too. Then, and when the iterator is closed early, what has not begun
     is dropped, what runs is waited for, and no thread is left.
     """
-    with _Crew(workers) as crew:
-        feed = _Feed(items, weight, max_weight, max_ahead)
-        begun: deque[tuple[Future[R], int]] = deque()
-        while True:
-            while taken := feed.take():
-                begun.append((crew.submit(work, taken[0]), taken[1]))
-            if not begun:
-                break
+    results = _in_order(_Crew(workers), _Feed(items, weight, max_weight, max_ahead), work)
+    next(results)
+    return cast("Generator[R]", results)
+
+
+def _in_order(crew: _Crew, feed: _Feed[T], work: Callable[[T], R]) -> Generator[R | None]:
+    """First None, with the window full; then the results."""
+    begun: deque[tuple[Future[R], int]] = deque()
+
+    def fill() -> None:
+        while taken := feed.take():
+            begun.append((crew.submit(work, taken[0]), taken[1]))
+
+    with crew:
+        fill()
+        yield None
+        while begun:
             future, heavy = begun.popleft()
             result = future.result()
-            del future, taken
+            del future
             yield result
             # Nothing here may keep the consumed result alive while the next one is waited for.
             del result
             feed.release(heavy)
+            fill()
     if feed.error:
         raise feed.error
 

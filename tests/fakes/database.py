@@ -37,7 +37,7 @@ def no_fault(_step: str) -> None:
 
 @dataclass
 class MemorySource:
-    """A SourceDatabase whose snapshot is what `documents` holds when it is opened. `on_dump` may change things then."""
+    """A SourceDatabase whose snapshot is what `documents` holds when it is opened."""
 
     dump: bytes
     documents: list[FileDocument] = field(default_factory=list)
@@ -45,7 +45,6 @@ class MemorySource:
     interrupted: InterruptedRestore | None = None
     fault: Fault = no_fault
     dumps: int = 0
-    on_dump: Callable[[], None] = lambda: None
 
     @contextmanager
     def snapshot(self) -> Iterator[_Snapshot]:
@@ -78,7 +77,6 @@ class _Snapshot:
     def dump(self, *, compression: int = 0) -> Iterator[ByteReader]:
         self._source.fault("dump")
         self._source.dumps += 1
-        self._source.on_dump()
         yield io.BytesIO(self._source.dump)
 
 

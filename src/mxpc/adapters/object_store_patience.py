@@ -26,7 +26,7 @@ class Patience:
 
     def wait(self, tried: int) -> float:
         """Seconds before the next try: doubling, half of it random, so that parallel tries do not march in step."""
-        return random.uniform(0.5, 1.0) * min(self.longest_wait, self.first_wait * 2 ** (tried - 1))  # noqa: S311
+        return random.uniform(0.5, 1.0) * min(self.longest_wait, self.first_wait * 2.0 ** (tried - 1))  # noqa: S311
 
 
 TRANSFER_PATIENCE = Patience(tries=12, seconds=90)

@@ -6,7 +6,8 @@ The phases are the methods of `Backup`, in the order in which they run; nothing 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -216,14 +217,23 @@ class Backup:
         self, snapshot: Snapshot, facts: DatabaseFacts, totals: FileTotals, sink: _Counted
     ) -> tuple[int, _Files]:
         counted = None if sink.can_patch else self._count_dump(snapshot)
-        with ArchiveWriter(
-            sink, moment=int(time.time()), level=self._options.compression_level, threads=self._options.threads
-        ) as writer:
+        files = _Files()
+        with (
+            ArchiveWriter(
+                sink, moment=int(time.time()), level=self._options.compression_level, threads=self._options.threads
+            ) as writer,
+            closing(self._fetch(snapshot, files)) as fetching,  # the first files come while the dump is written
+        ):
             writer.begin(self._metadata(facts, counted or 0, totals.byte_count))
             dump_size = self._write_dump(snapshot, writer, counted)
-            files = self._write_files(snapshot, writer, totals)
+            self._write_files(writer, fetching, totals, files)
             writer.finish(self._metadata(facts, dump_size, files.byte_count))
         return dump_size, files
+
+    def _fetch(self, snapshot: Snapshot, files: _Files) -> Generator[tuple[FileDocument, Fetched | LossKind]]:
+        if self._store:
+            return fetch_ahead(self._store, self._wanted(snapshot, files), self._options.fetch)
+        return _no_files()
 
     def _count_dump(self, snapshot: Snapshot) -> int | None:
         """The size of the dump, by making it twice: a tar entry begins with its size, and a pipe cannot be patched."""
@@ -251,22 +261,26 @@ class Backup:
         self._progress.finished(Task.DUMP_DATABASE)
         return size
 
-    def _write_files(self, snapshot: Snapshot, writer: ArchiveWriter, totals: FileTotals) -> _Files:
-        files = _Files()
+    def _write_files(
+        self,
+        writer: ArchiveWriter,
+        fetching: Iterable[tuple[FileDocument, Fetched | LossKind]],
+        totals: FileTotals,
+        files: _Files,
+    ) -> None:
         if not self._store:
-            return files
+            return
         known = not self._options.every_file
         self._progress.started(
             Task.FETCH_FILES,
             total_bytes=totals.byte_count if known else None,
             total_items=totals.count if known else None,
         )
-        for document, fetched in fetch_ahead(self._store, self._wanted(snapshot, files), self._options.fetch):
+        for document, fetched in fetching:
             self._write_file(writer, document, fetched, files)
             self._progress.advanced(Task.FETCH_FILES, item_count=1)
         self._refuse_all_missing(files)
         self._progress.finished(Task.FETCH_FILES)
-        return files
 
     def _wanted(self, snapshot: Snapshot, files: _Files) -> Iterator[FileDocument]:
         """The documents of the snapshot, then, for `--files all`, the blobs that none of them names."""
@@ -337,6 +351,10 @@ class Backup:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._begun
+
+
+def _no_files() -> Generator[tuple[FileDocument, Fetched | LossKind]]:
+    yield from ()
 
 
 class _Counted:

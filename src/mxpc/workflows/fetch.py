@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from mxpc.errors import BlobForbidden, BlobNotFound
@@ -32,8 +32,11 @@ class FetchOptions:
 
 def fetch_ahead(
     store: FileStore, documents: Iterable[FileDocument], options: FetchOptions
-) -> Iterator[tuple[FileDocument, Fetched | LossKind]]:
-    """Each document with the beginning of its blob, or why there is none, in the order given."""
+) -> Generator[tuple[FileDocument, Fetched | LossKind]]:
+    """Each document with the beginning of its blob, or why there is none, in the order given.
+
+    Fetching begins at once, as far as the window goes; close the generator to end it early.
+    """
 
     def fetch(document: FileDocument) -> tuple[FileDocument, Fetched | LossKind]:
         try:

@@ -37,7 +37,7 @@ from mxpc.streams import ordered_map
 from mxpc.workflows import checks
 from mxpc.workflows.dump_selection import DumpSelection, select
 from mxpc.workflows.plan import RestoreOptions, RestorePlan, dump_findings, make_plan, refused
-from mxpc.workflows.upload import Uploader, UploadReport, delete_all
+from mxpc.workflows.upload import Uploader, UploadReport, delete_all, look_at
 
 READABLE_BY_ALL = (1, 14, 0)
 """The archive version that pg_restore of PostgreSQL 12 and every later one reads; newer dumps are rewritten to it."""
@@ -345,7 +345,7 @@ class _Run:
         unsure = (one for one in self._target.named_blobs() if short_name(one.blob) not in known)
         looked_for = ordered_map(
             unsure,
-            lambda one: (one, store.stat(one.blob)),
+            lambda one: (one, look_at(store, one.blob)),
             workers=self._options.transfers,
             weight=lambda _: 1,
             max_weight=1 << 10,

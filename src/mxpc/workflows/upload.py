@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mxpc.archive.reader import ArchiveEntry
-from mxpc.errors import FileStoreError
+from mxpc.errors import BlobForbidden, FileStoreError
 from mxpc.model import BlobStat, short_name
 from mxpc.ports import FileStore
 from mxpc.progress import Progress, Task
@@ -92,7 +92,7 @@ class Uploader:
                 self._send_big(entry, entry.blob, entry.size)
 
     def _look(self, held: _Held) -> _Held:
-        stat = self._store.stat(held.blob)
+        stat = look_at(self._store, held.blob)
         return _Held(held.blob, held.content, there=stat is not None and self._same(stat, held.content))
 
     def _same(self, stat: BlobStat, content: bytes) -> bool:
@@ -121,7 +121,7 @@ class Uploader:
         batch.clear()
 
     def _send_big(self, entry: ArchiveEntry, blob: str, size: int) -> None:
-        stat = self._store.stat(blob)
+        stat = look_at(self._store, blob)
         if stat is None:
             self._note([blob])
             self._store.put(blob, size, _chunks(entry))
@@ -139,6 +139,18 @@ class Uploader:
         self.report.sent_bytes += size if sent else 0
         self.report.already_there += not sent
         self._progress.advanced(Task.UPLOAD_FILES, byte_count=size, item_count=1)
+
+
+def look_at(store: FileStore, blob: str) -> BlobStat | None:
+    """What the storage has under this name; None when there is nothing.
+
+    S3 answers 403 instead of 404 for a missing key when the identity may not list. The app's own identity may read its
+    files, so 403 means missing here.
+    """
+    try:
+        return store.stat(blob)
+    except BlobForbidden:
+        return None
 
 
 def delete_all(store: FileStore, blobs: Iterable[str], transfers: int | Concurrency) -> int:

@@ -62,12 +62,14 @@ def test_big_blobs_arrive_whole_though_they_are_read_in_ranges(app: SmallApp, tm
 def test_a_blob_whose_document_is_gone_by_now_was_deleted_meanwhile(app: SmallApp, tmp_path: Path) -> None:
     gone, lost = app.documents[3], app.documents[5]
 
-    def app_deletes_a_file() -> None:
+    def app_deletes_a_file(method: str, _blob: str) -> None:
+        if method != "probe":
+            return
         app.source.documents = [one for one in app.source.documents if one != gone]
         for one in (gone, lost):
             app.store.contents.pop(one.blob, None)
 
-    app.source.on_dump = app_deletes_a_file
+    app.store.hooks.append(app_deletes_a_file)
     report = app.back_up(tmp_path / "backup.tar.gz")
 
     assert {(one.blob, one.kind) for one in report.missing} == {

@@ -61,6 +61,12 @@ def test_restore_brings_database_and_files(target: Target, either: ArchiveInput)
     assert (report.files_sent, report.files_already_there, report.database_restored) == (40, 0, True)
 
 
+def test_an_identity_that_may_not_list_can_restore(target: Target, archive: FileInput) -> None:
+    target.store.may_list = False
+    assert target.restore().run(archive).files_sent == 40
+    target.assert_new()
+
+
 def test_a_repeated_restore_sends_no_file_again(target: Target, archive: FileInput) -> None:
     target.restore().run(archive)
     report = target.restore().run(archive)
