@@ -63,6 +63,7 @@ def command(
     """
     from mxpc.adapters.archive_files import check_destination, open_destination
     from mxpc.cli.assemble import transfer_limit, wire
+    from mxpc.cli.progress import shown
     from mxpc.cli.render import show_backup
     from mxpc.workflows.backup import BackupOptions, back_up
     from mxpc.workflows.fetch import FetchOptions
@@ -80,7 +81,7 @@ def command(
         dump_compression=dump_compression,
         fetch=FetchOptions(transfers=limit, max_ahead_bytes=buffer),
     )
-    with session.progress() as progress:
+    with shown(session) as progress:
         wiring = wire(session, common, namespace, environment, progress, storage=Half.FILES in chosen, transfers=limit)
         report = back_up(
             wiring.settings.environment,

@@ -14,9 +14,10 @@ from mxpc.cli.session import Session
 def command(session: Session, common: Common, *, file: str) -> int:
     """Print what is in a backup: metadata, dump, files, entries that do not belong. Needs no environment."""
     from mxpc.adapters.archive_files import open_input
+    from mxpc.cli.progress import shown
     from mxpc.cli.render import show_inspection
     from mxpc.workflows.verify import read_archive
 
-    with session.progress() as progress:
+    with shown(session) as progress:
         summary = read_archive(open_input(file), progress)
     return show_inspection(session, file, summary)

@@ -11,7 +11,7 @@ from mxpc.cli.session import Session
 from mxpc.model import ArchiveSummary, Environment, Finding, LossKind, Severity
 from mxpc.workflows.backup import BackupReport
 from mxpc.workflows.plan import RestorePlan
-from mxpc.workflows.restore import RestoreReport
+from mxpc.workflows.report import RestoreReport
 
 LISTED = 20
 """So many lost files and the like are listed in a text; JSON has all."""

@@ -54,6 +54,7 @@ def command(
     """
     from mxpc.adapters.archive_files import open_input
     from mxpc.cli.assemble import transfer_limit, wire
+    from mxpc.cli.progress import shown
     from mxpc.cli.render import show_plan, show_restore, show_undo
     from mxpc.workflows.plan import RestoreOptions
     from mxpc.workflows.restore import Restore
@@ -71,7 +72,7 @@ def command(
         max_held_bytes=buffer,
     )
     archive = open_input(file) if file else None
-    with session.progress() as progress:
+    with shown(session) as progress:
         wiring = wire(
             session, common, namespace, environment, progress, storage=Half.FILES in options.halves, transfers=limit
         )

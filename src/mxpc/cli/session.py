@@ -6,12 +6,9 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from mxpc.cli.console import Console
-
-if TYPE_CHECKING:
-    from mxpc.cli.progress import ShownProgress
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,3 @@ class Session:
     def results_to_stderr(self) -> None:
         """Standard output carries an archive."""
         self.console.results = sys.stderr
-
-    def progress(self) -> ShownProgress:
-        """A progress display that fits the terminal and the options."""
-        from mxpc.cli.progress import shown
-
-        return shown(self)

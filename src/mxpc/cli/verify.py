@@ -13,10 +13,11 @@ from mxpc.cli.session import Session
 @file_option("The backup file to check; - is standard input.")
 def command(session: Session, common: Common, *, file: str) -> int:
     """Read a whole backup as a restore would, and say what that proved. Needs no environment."""
+    from mxpc.cli.progress import shown
     from mxpc.cli.render import show_verification
     from mxpc.workflows.verify import read_archive
 
-    with session.progress() as progress:
+    with shown(session) as progress:
         from mxpc.adapters.archive_files import open_input
 
         summary = read_archive(open_input(file), progress)

@@ -1,0 +1,296 @@
+"""The part of a restore that changes things.
+
+Whatever ends the work before `accept` leads through `put_back`: the old database content comes back, and the blobs that
+were added go away. After it the new content is the environment's.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from mxpc.archive.dump import DumpStream
+from mxpc.archive.layout import Place
+from mxpc.archive.reader import ArchiveEntry, ArchiveReader
+from mxpc.errors import CheckRefused, HalfwayError, ToolError
+from mxpc.model import DumpFacts, FileDocument, Half, Severity, short_name
+from mxpc.ports import ArchiveInput, ByteReader
+from mxpc.progress import Task
+from mxpc.streams import ordered_map
+from mxpc.workflows import checks
+from mxpc.workflows.dump_selection import DumpSelection, select
+from mxpc.workflows.plan import RestorePlan, dump_findings, refused
+from mxpc.workflows.put_back import Parties, put_back
+from mxpc.workflows.report import RestoreReport
+from mxpc.workflows.upload import Uploader, UploadReport, delete_all, look_at
+
+READABLE_BY_ALL = (1, 14, 0)
+"""The archive version that pg_restore of PostgreSQL 12 and every later one reads; newer dumps are rewritten to it."""
+
+
+class Restoring:
+    """One restore on its way, after its plan was found good. One thread calls `run`, once."""
+
+    def __init__(self, parties: Parties, plan: RestorePlan, archive: ArchiveInput) -> None:
+        self._parties = parties
+        self._plan = plan
+        self._archive = archive
+        self._target = parties.target
+        self._store = parties.store
+        self._progress = parties.progress
+        self._options = plan.options
+        self._warnings: list[str] = []
+        self._database_restored = False
+        self._journal = threading.Lock()
+        self._stop = threading.Event()
+        self._parked = False
+        self._uploader = (
+            Uploader(
+                self._store,
+                self._note_added,
+                self._options.transfers,
+                self._progress,
+                max_held_bytes=self._options.max_held_bytes,
+            )
+            if self._store
+            else None
+        )
+
+    def run(self) -> RestoreReport:
+        try:
+            if self._plan.restores_database:
+                self._target.park(self._archive.name, schemas=self._schemas())
+                self._parked = True
+            self._read_archive()
+            self._check_app()
+            missing = self._missing_files()
+        except BaseException:
+            self._undo()
+            raise
+        self._accept()
+        pruned = self._prune()
+        return self._report(missing, pruned)
+
+    # ------------------------------------------------------------------------------------------------------- the work
+
+    def _read_archive(self) -> None:
+        """Both halves of a file at once, each with a reading of its own; a pipe in the order in which it comes."""
+        if not self._archive.repeatable or not (self._plan.restores_database and self._uploader):
+            self._consume(self._options.halves)
+            return
+        with ThreadPoolExecutor(1, thread_name_prefix="upload") as pool:
+            files = pool.submit(self._consume_or_stop, frozenset({Half.FILES}))
+            with suppress(_Stopped):  # the other half failed first, and says why below
+                self._consume_or_stop(frozenset({Half.DATABASE}), to_the_end=False)
+            files.result()
+
+    def _consume_or_stop(self, halves: frozenset[Half], *, to_the_end: bool = True) -> None:
+        """When one half fails the other need not go on."""
+        try:
+            self._consume(halves, to_the_end=to_the_end)
+        except BaseException:
+            self._stop.set()
+            raise
+
+    def _consume(self, halves: frozenset[Half], *, to_the_end: bool = True) -> None:
+        reader = ArchiveReader(self._archive.open())
+        entries = self._entries(reader, halves, to_the_end=to_the_end)
+        if Half.FILES in halves and self._uploader:
+            self._progress.started(Task.UPLOAD_FILES, **self._file_totals())
+            self._uploader.upload(entries)
+            self._progress.finished(Task.UPLOAD_FILES)
+        else:
+            for _ in entries:
+                pass
+
+    def _schemas(self) -> frozenset[str]:
+        """Schemas besides public that the dump brings: what the target has under these names is set aside too."""
+        summary = self._plan.summary
+        if summary is None or summary.dump is None:
+            return frozenset()
+        selection = select(summary.dump, self._plan.target)
+        left_out = {entry.name for entry in summary.dump.entries if entry.dump_id in selection.leave_out}
+        return summary.dump.schemas - left_out
+
+    def _file_totals(self) -> dict[str, int]:
+        summary = self._plan.summary
+        return {"total_bytes": summary.blob_bytes, "total_items": summary.blob_count} if summary else {}
+
+    def _entries(self, reader: ArchiveReader, halves: frozenset[Half], *, to_the_end: bool) -> Iterator[ArchiveEntry]:
+        """The blob entries; a dump on the way is restored, to its end, before the next entry is read."""
+        for entry in reader:
+            self._check_stop()
+            if entry.place is Place.DUMP and Half.DATABASE in halves:
+                self._restore_dump(entry)
+                if not to_the_end:
+                    return
+            elif entry.place is Place.BLOB and Half.FILES in halves:
+                yield entry
+
+    def _check_stop(self) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+
+    def _restore_dump(self, dump: ByteReader) -> None:
+        stream = DumpStream(dump)
+        selection = select(stream.facts, self._plan.target)
+        if self._plan.summary is None:
+            self._check_streamed(stream.facts, selection)
+        for reason in selection.quiet:
+            self._progress.noted(f"left out: {reason}")
+        self._progress.started(
+            Task.RESTORE_DATABASE, total_bytes=self._plan.summary.dump_size if self._plan.summary else None
+        )
+        needs_rewriting = stream.facts.archive_version[:2] > READABLE_BY_ALL[:2]
+        compression_allows = stream.facts.compression in ("none", "gzip")
+        rewritten = stream.rewritten(
+            version=READABLE_BY_ALL if needs_rewriting and compression_allows else None,
+            leave_out=selection.leave_out,
+        )
+        self._warnings += self._target.restore(_Told(rewritten, self._told))
+        self._database_restored = True
+        self._progress.finished(Task.RESTORE_DATABASE)
+
+    def _told(self, byte_count: int) -> None:
+        self._check_stop()
+        self._progress.advanced(Task.RESTORE_DATABASE, byte_count=byte_count)
+
+    def _check_streamed(self, dump: DumpFacts, selection: DumpSelection) -> None:
+        """What the plan could not check because the archive comes through a pipe."""
+        findings = [
+            *dump_findings(dump, self._plan.target, selection, self._options),
+            *checks.other_schemas(dump, self._plan.target),
+        ]
+        refusals = tuple(one for one in findings if one.severity is Severity.REFUSE)
+        if refusals:
+            raise refused(refusals)
+
+    # ------------------------------------------------------------------------------------------------------ the checks
+
+    def _check_app(self) -> None:
+        """The restored app is the one that was there: known for sure only now when the archive came through a pipe."""
+        before = self._plan.target.database.app_name
+        if not self._database_restored or before is None or self._options.allow_other_app:
+            return
+        after = self._target.facts_restored()[0].app_name
+        if after is not None and after != before:
+            raise CheckRefused(
+                f"the backup is of the app {after}, the environment holds the app {before}; everything was put back",
+                hint="If both are the same app under two names, use --allow-other-app.",
+            )
+
+    def _missing_files(self) -> tuple[FileDocument, ...]:
+        """Files that the database names now and that nobody has; only looked for where they were not just sent."""
+        if not self._database_restored or not self._store or not self._uploader:
+            return ()
+        self._progress.started(Task.CHECK_RESULT)
+        store, known = self._store, self._uploader.report.known
+        unsure = (one for one in self._target.named_blobs() if short_name(one.blob) not in known)
+        looked_for = ordered_map(
+            unsure,
+            lambda one: (one, look_at(store, one.blob)),
+            workers=self._options.transfers,
+            weight=lambda _: 1,
+            max_weight=1 << 10,
+            max_ahead=1 << 10,
+        )
+        missing = tuple(one for one, stat in looked_for if stat is None)
+        self._progress.finished(Task.CHECK_RESULT)
+        return missing
+
+    # --------------------------------------------------------------------------------------------------------- endings
+
+    def _note_added(self, blobs: Sequence[str]) -> None:
+        if self._parked:
+            with self._journal:
+                self._target.note_added(blobs)
+
+    def _undo(self) -> None:
+        added = self._uploader.report.added if self._uploader else []
+        put_back(self._parties, added)
+
+    def _accept(self) -> None:
+        """Let the new content be the environment's. Once that is decided, what remains is only tidying up."""
+        if not self._parked:
+            return
+        self._progress.started(Task.REMOVE_OLD)
+        try:
+            self._target.accept()
+        except BaseException as cause:
+            if not self._was_accepted(cause):
+                self._undo()
+                raise
+            self._finish_removal(cause)
+        self._progress.finished(Task.REMOVE_OLD)
+
+    def _was_accepted(self, cause: BaseException) -> bool:
+        try:
+            interrupted = self._target.facts().interrupted
+        except ToolError:
+            raise self._halfway("the database cannot be asked whether the new content was accepted", cause) from cause
+        return interrupted is None or interrupted.accepted
+
+    def _finish_removal(self, cause: BaseException) -> None:
+        try:
+            self._target.put_back()
+        except ToolError:
+            raise self._halfway("the new content is in place, the old one is not removed yet", cause) from cause
+        self._progress.warned("removing the old content was interrupted, and finished at the second try")
+
+    def _halfway(self, what: str, cause: BaseException) -> HalfwayError:
+        environment = self._plan.environment
+        return HalfwayError(
+            f"{what} ({environment.name})",
+            evidence=cause.what if isinstance(cause, ToolError) else str(cause),
+            hint=f"Run `restore -n {environment.namespace} -e {environment.name} --undo`: it finishes what is left.",
+        )
+
+    def _prune(self) -> int:
+        """Delete the blobs that the database does not name. The new content is in place already."""
+        if not self._options.prune_files or not self._store:
+            return 0
+        self._progress.started(Task.PRUNE_FILES)
+        named = {short_name(one.blob) for one in self._target.named_blobs()}
+        orphans = (one.blob for one in self._store.list() if short_name(one.blob) not in named)
+        pruned = delete_all(self._store, orphans, self._options.transfers)
+        self._progress.finished(Task.PRUNE_FILES)
+        return pruned
+
+    def _report(self, missing: tuple[FileDocument, ...], pruned: int) -> RestoreReport:
+        upload = self._uploader.report if self._uploader else UploadReport()
+        database = self._target.facts_restored()[0] if self._database_restored else None
+        return RestoreReport(
+            environment=self._plan.environment,
+            archive=self._archive.name,
+            app_name=database.app_name if database else None,
+            database_restored=self._database_restored,
+            database_size=database.size if database else None,
+            file_count=upload.sent + upload.already_there,
+            files_sent=upload.sent,
+            bytes_sent=upload.sent_bytes,
+            files_already_there=upload.already_there,
+            missing_files=missing,
+            pruned=pruned,
+            findings=self._plan.findings,
+            warnings=tuple(self._warnings),
+            duration=0,
+        )
+
+
+class _Stopped(Exception):
+    """The other half of the restore failed."""
+
+
+class _Told:
+    """A reader that tells how much went through it."""
+
+    def __init__(self, reader: ByteReader, tell: Callable[[int], None]) -> None:
+        self._reader = reader
+        self._tell = tell
+
+    def read(self, size: int, /) -> bytes:
+        data = self._reader.read(size)
+        self._tell(len(data))
+        return data
