@@ -54,7 +54,8 @@ class ArchiveReader:
     this object.
 
     The kind is recognised by content. Every problem is an ArchiveError; when the iteration has ended without one, the
-    whole input was read and is sound: checksums, end markers, names, no second copy of anything.
+    whole input was read and is sound: checksums, end markers, names, no second copy of anything. A dump in it, bare or
+    not, is bytes here: only `DumpStream.check` proves it.
     """
 
     def __init__(

@@ -188,6 +188,16 @@ def test_headers_above_8_gib_are_read_by_python_and_by_us(size: int) -> None:
     assert (entry.name, entry.size) == ("db/db.backup", size)
 
 
+def test_gnu_tar_reads_a_size_above_8_gib(tmp_path: Path) -> None:
+    size = 8 * GIB + 5
+    with (tmp_path / "big.tar").open("wb") as file:
+        file.write(tar.HeaderMaker(MOMENT).header("db/db.backup", size))
+        file.truncate(512 + size + len(tar.padding(size)) + 1024)  # a hole: no disk is used
+    bare = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}
+    listed = subprocess.run(["tar", "-tvf", file.name], env=bare, capture_output=True, check=True, text=True)
+    assert listed.stdout.split()[2] == str(size)
+
+
 def test_many_small_blobs_share_pieces() -> None:
     """200,000 blobs in 500 KiB pieces: time and memory are those of their bytes."""
     names = [str(uuid.UUID(int=number << 64 | 0x8000 << 48)) for number in range(20_000)]
