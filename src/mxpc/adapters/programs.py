@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,26 +88,29 @@ def _places_of_wheels() -> Iterator[Path]:
 
 
 class Programs:
-    """The PostgreSQL clients of this machine. Looks at each program once, and only as far as needed."""
+    """The PostgreSQL clients of this machine. Looks at each program once, and only as far as needed. Any thread."""
 
     def __init__(self, folders: Callable[[], Iterator[Path]] = usual_folders) -> None:
         self._folders = folders
         self._seen: dict[str, list[Program]] = {}
         self._searches: dict[str, Iterator[Program]] = {}
+        self._turn = threading.Lock()
 
     def pg_dump(self, server_major: int) -> Program:
         """The pg_dump of the server's own major version, else the lowest newer one: it refuses newer servers.
 
         Raises RequestError that lists what was found when there is none.
         """
-        return self._choose("pg_dump", server_major, older_works=False)
+        with self._turn:
+            return self._choose("pg_dump", server_major, older_works=False)
 
     def pg_restore(self, server_major: int) -> Program:
         """The pg_restore of the server's own major version, else the lowest newer, else the highest older one.
 
         An older pg_restore sends the archive's statements to a newer server, which knows them all.
         """
-        return self._choose("pg_restore", server_major, older_works=True)
+        with self._turn:
+            return self._choose("pg_restore", server_major, older_works=True)
 
     def _choose(self, name: str, server_major: int, *, older_works: bool) -> Program:
         found = []

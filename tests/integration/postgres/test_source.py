@@ -158,12 +158,24 @@ def test_no_secret_is_in_arguments_or_left_on_disk(
             (child,) = children_named("pg_dump")
             assert AWKWARD_PASSWORD not in " ".join(child.cmdline())
             assert AWKWARD_PASSWORD not in " ".join(child.environ().values())
-            (folder,) = tmp_path.iterdir()
-            assert folder.stat().st_mode & 0o777 == 0o700
-            (file,) = folder.iterdir()
-            assert file.stat().st_mode & 0o777 == 0o600
+            for path in tmp_path.rglob("*"):
+                assert path.stat().st_mode & 0o077 == 0
         assert list(tmp_path.iterdir()) == []
     assert AWKWARD_PASSWORD not in repr(snapshot) + repr(app)
+
+
+def test_password_file_where_memory_cannot_hold_it_is_private_and_goes_away(
+    app: DatabaseSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "another")
+    run(app, BIG)
+    with PostgresSource(app).snapshot() as snapshot, snapshot.dump() as reader:
+        reader.read(10)
+        (folder,) = tmp_path.iterdir()
+        (file,) = folder.iterdir()
+        assert (folder.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_wrong_password_is_refused_at_once_and_not_shown(app: DatabaseSettings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,17 +53,42 @@ def client_environment(
 
 @contextlib.contextmanager
 def _password_file(settings: DatabaseSettings) -> Iterator[str | None]:
-    """A file that only we can read, in a folder that only we can enter; the user's own where no password is set."""
+    """A file that only we can read; the user's own where no password is set."""
     password = settings.password if settings.password is not None else os.environ.get("PGPASSWORD")
     if password is None:
         yield os.environ.get("PGPASSFILE")
         return
+    lines = password_line(settings, password).encode()
+    with _in_memory(lines) if sys.platform == "linux" else _in_folder(lines) as path:
+        yield path
+
+
+@contextlib.contextmanager
+def _in_memory(content: bytes) -> Iterator[str]:
+    """A file that no folder has: even kill -9 leaves nothing of it behind. Children find it through our /proc."""
+    descriptor = os.memfd_create("pgpass", os.MFD_CLOEXEC)
+    try:
+        # libpq ignores a password file that others may read.
+        os.fchmod(descriptor, 0o600)
+        os.write(descriptor, content)
+        path = f"/proc/{os.getpid()}/fd/{descriptor}"
+        if Path(path).is_file():
+            yield path
+            return
+    finally:
+        os.close(descriptor)
+    with _in_folder(content) as named:
+        yield named
+
+
+@contextlib.contextmanager
+def _in_folder(content: bytes) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="mxpc-"))
     try:
         path = folder / "pgpass"
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(password_line(settings, password).encode())
+            file.write(content)
         yield str(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -33,44 +33,46 @@ HINTS = (
 )
 
 
+OPTIONS = ("--no-owner", "--no-privileges", "--no-password", "--dbname=")
+"""An empty name is libpq's way to say PGDATABASE; a real one could be taken for a connection string."""
+
+
 class _Judge:
     """Hears each line of pg_restore, and tells the first error that is not known to be harmless."""
 
-    def __init__(self, *, whole: bool) -> None:
-        self.whole = whole
-        self.skipped = 0
+    def __init__(self) -> None:
+        self.skipped = False
         self.failed = False
 
     def hear(self, line: str) -> None:
         if not line.startswith("pg_restore: error:"):
             return
-        if "could not execute query" in line and '"transaction_timeout"' in line and not (self.whole or self.skipped):
-            self.skipped += 1
-            return
-        self.failed = True
+        if "could not execute query" in line and '"transaction_timeout"' in line and not self.skipped:
+            self.skipped = True
+        else:
+            self.failed = True
 
 
 def run_pg_restore(
     program: Program, settings: DatabaseSettings, server_major: int, dump: ByteReader
 ) -> tuple[str, ...]:
-    """Feed the dump to pg_restore; returns what was skipped as harmless.
+    """Feed the dump to pg_restore, which stops at its first error; returns what was skipped as harmless.
 
-    In one transaction where that works, so that nothing is there when it fails. A pg_restore that sends a parameter
-    that an older server does not know would fail at once then: it runs without, and everything but this one message
-    is an error.
+    Not in one transaction: that exhausts the server's lock table from a thousand tables on, and the parked schema
+    brings the old content back as well. Nor does each statement wait for the disk, which makes it as fast: the
+    journal's next change waits once, and for all of them.
     """
-    whole = not (program.major >= TRANSACTION_TIMEOUT_MAJOR > server_major)
-    judge = _Judge(whole=whole)
-    # Without a transaction around, each of thousands of statements would wait for the disk. The journal's next change
-    # waits for it once, and for all of them.
-    options = () if whole else ("synchronous_commit=off",)
+    # Newer than the server, it sends a parameter first that the server does not know. It may not stop at that.
+    lenient = program.major >= TRANSACTION_TIMEOUT_MAJOR > server_major
+    arguments = [*OPTIONS, *([] if lenient else ["--exit-on-error"])]
+    judge = _Judge()
     with (
-        client_environment(settings, server_major, RESTORING_APPLICATION, *options) as environment,
-        Child(program.path, _arguments(whole=whole), environment, fed=True, on_complaint=judge.hear) as child,
+        client_environment(settings, server_major, RESTORING_APPLICATION, "synchronous_commit=off") as environment,
+        Child(program.path, arguments, environment, fed=True, on_complaint=judge.hear) as child,
     ):
-        _feed(child, dump, judge)
+        _feed(child, dump, judge if lenient else None)
         code = child.wait()
-        accepted = code == 0 or (code == 1 and not whole and judge.skipped == 1)
+        accepted = code == 0 or (code == 1 and lenient and judge.skipped)
         if judge.failed or not accepted:
             raise _restore_failed(child.complaints, code, settings)
         _drain(dump)
@@ -83,20 +85,17 @@ _SKIPPED = (
 )
 
 
-def _arguments(*, whole: bool) -> list[str]:
-    # An empty name is libpq's way to say PGDATABASE; a real one could be taken for a connection string.
-    common = ["--no-owner", "--no-privileges", "--no-password", "--dbname="]
-    return [*common, *(["--exit-on-error", "--single-transaction"] if whole else [])]
+def _feed(child: Child, dump: ByteReader, judge: _Judge | None) -> None:
+    """Until the dump ends, or the child has had enough. After an error of the dump the child never sees its end.
 
-
-def _feed(child: Child, dump: ByteReader, judge: _Judge) -> None:
-    """Until the dump ends, or the child has had enough. After an error of the dump the child never sees its end."""
-    while not judge.failed and (data := dump.read(CHUNK)):
+    A child that does not stop by itself is ended at the first error that its judge hears.
+    """
+    while data := dump.read(CHUNK):
+        if judge and judge.failed:
+            # It would go on with the next thousand statements.
+            child.end()
         if not child.write(data):
             return
-    if judge.failed and not judge.whole:
-        # It would go on with the next thousand statements.
-        child.end()
     child.finish_feeding()
 
 
