@@ -23,7 +23,7 @@ from mxpc.demo.digest import Digest, bucket_digest, database_digest, differences
 from mxpc.demo.kubernetes_api import KubernetesApi
 from mxpc.demo.kubernetes_objects import environment_objects
 from mxpc.demo.postgres import PostgresServer, connect
-from mxpc.demo.s3 import S3Server
+from mxpc.demo.s3 import S3Identity, S3Server
 from mxpc.demo.stack import database_keys, storage_keys
 from mxpc.model import KeyLayout
 from surroundings import AWKWARD_PASSWORD, clean_environment, new_bucket, new_database
@@ -144,8 +144,9 @@ class LiveEnvironment:
         self.temporary = self.home / "tmp"
         self.temporary.mkdir(parents=True)
         self.database = new_database(postgres)
-        shared = (bucket_of.bucket, bucket_of.identity) if bucket_of else None
-        self.bucket, self.identity = shared or new_bucket(s3)
+        bucket, identity = (bucket_of.bucket, bucket_of.identity) if bucket_of else new_bucket(s3)
+        self.bucket: str = bucket
+        self.identity: S3Identity = identity
         self.layout = KeyLayout(folder=folder)
         endpoint = f"{s3.endpoint}/{self.bucket}" if folder else s3.endpoint
         self.objects = environment_objects(
@@ -191,9 +192,9 @@ class LiveEnvironment:
         env: Mapping[str, str] | None = None,
         stdin: Any = None,
     ) -> Running:
-        """Start the command. `backup` and `restore` get -n and -e, unless they have them or --credentials-dir."""
+        """Start the command. `backup` and `restore` get -n and -e, unless they have one or --credentials-dir."""
         words = [str(argument) for argument in arguments]
-        if words[0] in ("backup", "restore") and not {"-n", "--credentials-dir"} & set(words):
+        if words[0] in ("backup", "restore") and not {"-n", "-e", "--credentials-dir"} & set(words):
             words[1:1] = ["-n", NAMESPACE, "-e", self.name]
         process = subprocess.Popen(
             [*wrapper, str(COMMAND), *words],
