@@ -138,6 +138,8 @@ class TargetDatabase(Protocol):
     def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
         """Feed a custom-format dump to pg_restore. Returns warnings about what was skipped as harmless.
 
+        With more than one job the dump is read to its end first, and takes its size of temporary disk.
+
         Raises DatabaseError with pg_restore's own line when anything else failed; the parked content is untouched.
         """
 

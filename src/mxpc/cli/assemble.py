@@ -27,10 +27,10 @@ class Wiring:
 
         return PostgresSource(self.settings.database, progress=self.progress)
 
-    def target_database(self) -> TargetDatabase:
+    def target_database(self, temp_dir: str | None = None) -> TargetDatabase:
         from mxpc.adapters.postgres import PostgresTarget
 
-        return PostgresTarget(self.settings.database, progress=self.progress)
+        return PostgresTarget(self.settings.database, progress=self.progress, temp_dir=temp_dir)
 
     def file_store(self) -> FileStore | None:
         if self.settings.storage is None:

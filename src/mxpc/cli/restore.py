@@ -16,6 +16,11 @@ from mxpc.model import Half
 @file_option("The backup file to restore; - is standard input.", required=False)
 @only_option
 @work_options
+@click.option(
+    "--temp-dir",
+    metavar="DIR",
+    help="Where a dump is unpacked for --jobs above 1, which takes its size of disk; else TMPDIR.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.option("--undo", is_flag=True, help="Only put back what an interrupted restore left half-way (no -f).")
 @click.option("--allow-running", is_flag=True, help="Restore although the environment is not scaled to 0 replicas.")
@@ -40,6 +45,7 @@ def command(
     jobs: int,
     transfers: int | None,
     buffer: int,
+    temp_dir: str | None,
     dry_run: bool,
     undo: bool,
     allow_running: bool,
@@ -81,7 +87,7 @@ def command(
             settings.environment,
             settings.app,
             settings.database.user,
-            wiring.target_database(),
+            wiring.target_database(temp_dir),
             wiring.file_store(),
             options,
             progress,

@@ -140,18 +140,26 @@ class Restoring:
             self._check_streamed(stream.facts, selection)
         for reason in selection.quiet:
             self._progress.noted(f"left out: {reason}")
-        self._progress.started(
-            Task.RESTORE_DATABASE, total_bytes=self._plan.summary.dump_size if self._plan.summary else None
-        )
         needs_rewriting = stream.facts.archive_version[:2] > READABLE_BY_ALL[:2]
         compression_allows = stream.facts.compression in ("none", "gzip")
         rewritten = stream.rewritten(
             version=READABLE_BY_ALL if needs_rewriting and compression_allows else None,
             leave_out=selection.leave_out,
         )
-        self._warnings += self._target.restore(_Told(rewritten, self._told))
+        size = self._plan.summary.dump_size if self._plan.summary else None
+        several = self._options.jobs > 1
+        self._progress.started(Task.UNPACK_DUMP if several else Task.RESTORE_DATABASE, total_bytes=size)
+        reader = _Told(rewritten, self._told_unpacked if several else self._told)
+        self._warnings += self._target.restore(reader, jobs=self._options.jobs)
         self._database_restored = True
         self._progress.finished(Task.RESTORE_DATABASE)
+
+    def _told_unpacked(self, byte_count: int) -> None:
+        self._check_stop()
+        self._progress.advanced(Task.UNPACK_DUMP, byte_count=byte_count)
+        if not byte_count:
+            self._progress.finished(Task.UNPACK_DUMP)
+            self._progress.started(Task.RESTORE_DATABASE)
 
     def _told(self, byte_count: int) -> None:
         self._check_stop()
