@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import time
@@ -15,6 +16,7 @@ from integration.postgres.content import load_mini_mendix, run
 from mxpc.adapters.postgres import PostgresSource
 from mxpc.adapters.programs import Programs
 from mxpc.demo.postgres import PostgresServer
+from mxpc.demo.processes import free_ports
 from mxpc.errors import DatabaseError, RequestError
 from mxpc.model import DatabaseSettings, FileDocument, FileTotals
 from mxpc.ports import ByteReader
@@ -194,6 +196,21 @@ def test_unknown_database_is_named(app: DatabaseSettings) -> None:
     with pytest.raises(DatabaseError, match="no-such-db") as caught:
         PostgresSource(DatabaseSettings(app.host, app.port, "no-such-db", app.user, app.password)).interrupted_restore()
     assert "database-name" in caught.value.hint
+
+
+def test_server_that_is_down_is_named_with_what_to_do(app: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mxpc.adapters.postgres.connection.TRYING_SECONDS", 1)
+    (port,) = free_ports(1)
+    with pytest.raises(DatabaseError, match=rf"127\.0\.0\.1:{port}") as caught:
+        PostgresSource(DatabaseSettings("127.0.0.1", port, "d", "u", "p")).interrupted_restore()
+    assert "refused" in caught.value.evidence
+    assert "jump-pod" in caught.value.hint
+
+
+def test_variables_of_libpq_do_not_lead_elsewhere(app: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PGHOSTADDR": "127.0.0.9", "PGOPTIONS": "-c bad=1", "PGUSER": "x", "PGPORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert dump_of(dataclasses.replace(app, host="localhost")).startswith(b"PGDMP")
 
 
 def test_statement_timeout_of_the_role_does_not_end_a_backup(app: DatabaseSettings, server: PostgresServer) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,8 @@ OLDER_CONTENT = (
     "CREATE SEQUENCE old_sequence START 5",
     "CREATE TYPE old_mood AS ENUM ('good', 'bad')",
     "CREATE TYPE old_pair AS (a int, b text)",
+    "CREATE TYPE old_nested AS (pair old_pair, moods old_mood[])",
+    "CREATE FUNCTION old_rows() RETURNS SETOF old_table LANGUAGE sql AS 'SELECT * FROM old_table'",
     "CREATE DOMAIN old_positive AS int CHECK (VALUE > 0)",
     "CREATE FUNCTION old_function(a int) RETURNS int LANGUAGE sql AS 'SELECT a + 1'",
     "CREATE PROCEDURE old_procedure() LANGUAGE sql AS 'SELECT 1'",
@@ -353,6 +357,10 @@ def test_killed_at_every_statement_of_accept_the_content_is_old_before_one_row_a
 ) -> None:
     from mxpc.adapters.postgres import parking
 
+    def accept(connection: Any) -> None:
+        parking.commit_to_new_content(connection)
+        parking.let_go(connection, lambda _: None)
+
     settings = new_database(server)
     run(settings, *OLDER_CONTENT)
     before = content(settings)
@@ -362,7 +370,7 @@ def test_killed_at_every_statement_of_accept_the_content_is_old_before_one_row_a
         target.park("a.tar.gz")
         target.restore(io.BytesIO(mendix_dump))
         new = {name: rows for name, rows in content(settings).items() if name == 'rows of "crm$customer"'}
-        died = statements_of(settings, lambda one: parking.accept(one, lambda _: None), left)  # type: ignore[arg-type]
+        died = statements_of(settings, accept, left)  # type: ignore[arg-type]
         interrupted = target.facts().interrupted
         accepted = interrupted is None or interrupted.accepted
         seen.append(accepted)
@@ -416,6 +424,30 @@ def test_lost_connection_is_opened_again_for_putting_back(old: DatabaseSettings,
     assert differences(before, content(old)) == []
 
 
+def test_restart_of_the_server_at_each_step_loses_nothing(
+    postgres_15: PostgresServer,
+) -> None:
+    settings = new_database(postgres_15)
+    run(settings, *OLDER_CONTENT)
+    before, dump = content(settings), dump_of(settings)
+    target = PostgresTarget(settings)
+    with target.exclusive():
+        postgres_15.restart()
+        target.park("a.tar.gz")
+        postgres_15.kill()
+        postgres_15.start()
+        target.restore(io.BytesIO(dump))
+        postgres_15.restart()
+        target.put_back()
+        assert differences(before, content(settings)) == []
+        target.park("a.tar.gz")
+        target.restore(io.BytesIO(dump))
+        postgres_15.kill()
+        postgres_15.start()
+        target.accept()
+    assert differences(before, content(settings)) == []
+
+
 def test_second_restore_at_the_same_time_is_refused(app: DatabaseSettings) -> None:
     with PostgresTarget(app).exclusive():
         other = PostgresTarget(app, lock_seconds=0)
@@ -457,6 +489,18 @@ def test_unfinished_restore_is_left_out_of_a_dump(old: DatabaseSettings) -> None
     assert b"old_table" not in dump_of(old)
 
 
+def test_incomplete_or_undone_restore_cannot_be_accepted(old: DatabaseSettings) -> None:
+    before = content(old)
+    target = PostgresTarget(old)
+    target.park("a.tar.gz")
+    with pytest.raises(DatabaseError, match="cannot be accepted"):
+        target.accept()
+    target.put_back()
+    with pytest.raises(DatabaseError, match="cannot be accepted"):
+        target.accept()
+    assert differences(before, content(old)) == []
+
+
 def test_copied_halfway_database_is_not_put_back(app: DatabaseSettings, server: PostgresServer) -> None:
     """The inventory names objects by numbers: in a copy they are others, and the old ones would be dropped."""
     PostgresTarget(app).park("a.tar.gz")
@@ -485,6 +529,46 @@ def test_range_type_is_a_refusal_because_its_constructors_cannot_be_moved(databa
     with pytest.raises(CheckRefused, match="range type"):
         PostgresTarget(database).park("a.tar.gz")
     assert differences(before, content(database)) == []
+
+
+def test_range_type_of_the_backup_comes_and_goes(server: PostgresServer) -> None:
+    source, settings = new_database(server), new_database(server)
+    run(source, "CREATE TYPE span AS RANGE (subtype = float8)", "CREATE TABLE spans (a span)")
+    before = content(settings)
+    target = PostgresTarget(settings)
+    target.park("a.tar.gz")
+    target.restore(io.BytesIO(dump_of(source)))
+    assert run(settings, "SELECT count(*) FROM pg_type WHERE typname = 'span'") == [(1,)]
+    target.put_back()
+    assert differences(before, content(settings)) == []
+
+
+def test_superuser_moves_range_types_too(server: PostgresServer) -> None:
+    name = new_database(server).name
+    settings = dataclasses.replace(server.superuser, name=name)
+    run(settings, "CREATE TYPE span AS RANGE (subtype = float8)", "CREATE TABLE spans (a span)", *OLDER_CONTENT)
+    before, dump = content(settings), dump_of(settings)
+    target = PostgresTarget(settings)
+    for last in (target.put_back, target.accept):
+        target.park("a.tar.gz")
+        target.restore(io.BytesIO(dump))
+        last()
+        assert differences(before, content(settings)) == []
+
+
+def test_table_that_somebody_uses_is_an_error_and_everything_is_put_back(
+    old: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mxpc.adapters.postgres.connection.LOCK_TIMEOUT", "100ms")
+    before = content(old)
+    target = PostgresTarget(old)
+    with connect(old, "the app") as busy, target.exclusive():
+        busy.execute("BEGIN; SELECT count(*) FROM public.old_table")
+        with pytest.raises(DatabaseError, match="setting the old content aside") as caught:
+            target.park("a.tar.gz")
+        assert "0 replicas" in caught.value.hint
+        target.put_back()
+    assert differences(before, content(old)) == []
 
 
 def test_objects_of_another_role_are_named_and_left_alone(app: DatabaseSettings, server: PostgresServer) -> None:

@@ -82,6 +82,9 @@ def _arguments(settings: DatabaseSettings, application: str) -> dict[str, Any]:
         "password": settings.password,
         "sslmode": settings.tls_mode.value,
         "sslrootcert": settings.tls_root_cert,
+        # PGHOSTADDR and PGOPTIONS of the user's environment are meant for other databases.
+        "hostaddr": "",
+        "options": "",
         "application_name": application,
         "connect_timeout": CONNECT_SECONDS,
         "client_encoding": "UTF8",

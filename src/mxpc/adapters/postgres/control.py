@@ -39,7 +39,8 @@ class Control:
                 with speaking_of(self._settings, doing):
                     yield connection
             except BaseException as error:
-                if not isinstance(error, DatabaseError) or lost(error.__cause__) or connection.closed:
+                expected = isinstance(error, DatabaseError | CheckRefused)
+                if not expected or lost(error.__cause__) or connection.closed:
                     self._discard()
                 raise
             finally:
@@ -79,8 +80,12 @@ class Control:
         self.close()
 
     def _connected(self) -> Connection:
-        if self._connection is not None and not self._connection.closed:
-            return self._connection
+        if self._connection is not None:
+            # It may have been idle for hours while pg_restore worked.
+            with contextlib.suppress(psycopg.Error):
+                self._connection.execute("SELECT 1")
+                return self._connection
+            self.close()
         connection = connect(self._settings, APPLICATION)
         if self._locking:
             try:

@@ -121,7 +121,7 @@ def put_back(connection: Connection, step: Step) -> None:
         return
     end_leftovers(connection)
     if known.phase is Phase.ACCEPTING:
-        _let_go(connection, step)
+        let_go(connection, step)
         return
     journal.set_phase(connection, Phase.UNDOING)
     _drop_restored(connection, step)
@@ -202,20 +202,25 @@ def _schema_exists(connection: Connection, name: str) -> bool:
 # ----------------------------------------------------------------------------------------------------------- let it go
 
 
-def accept(connection: Connection, step: Step) -> None:
-    """The new content is the content from here on."""
-    if journal.read(connection) is None:
-        return
-    commit_to_new_content(connection)
-    _let_go(connection, step)
-
-
 def commit_to_new_content(connection: Connection) -> None:
-    """The point of no return, one committed row: before it `put_back` leads to the old content, after it to the new."""
+    """The point of no return, one committed row: before it `put_back` leads to the old content, after it to the new.
+
+    Raises DatabaseError when the restore is not complete, or when another run has undone it.
+    """
+    known = journal.read(connection)
+    if known is None or known.phase not in (Phase.RESTORED, Phase.ACCEPTING):
+        raise DatabaseError(
+            "the restored content cannot be accepted",
+            evidence=f"the journal says {known.phase if known else 'that no restore is under way'}",
+            hint="Another run may have put the old content back: run the restore again.",
+        )
     journal.set_phase(connection, Phase.ACCEPTING)
 
 
-def _let_go(connection: Connection, step: Step) -> None:
+def let_go(connection: Connection, step: Step) -> None:
+    """Drop the old content, which nobody needs from `commit_to_new_content` on. May be repeated."""
+    if not journal.exists(connection):
+        return
     for schema in journal.schemas(connection):
         if schema.parked_as:
             _drop_with_content(connection, schema.parked_as, step)

@@ -37,11 +37,13 @@ class PostgresTarget:
         programs: Programs | None = None,
         progress: Progress | None = None,
         lock_seconds: float = LOCK_SECONDS,
+        temp_dir: str | None = None,
     ) -> None:
         self._settings = settings
         self._programs = programs or Programs()
         self._progress = progress or Silent()
         self._control = Control(settings, lock_seconds)
+        self._temp_dir = temp_dir
 
     # ------------------------------------------------------------------------------------------------------- looking
 
@@ -81,7 +83,7 @@ class PostgresTarget:
             parking.park(connection, archive, schemas)
 
     def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
-        """Feed a custom-format dump to pg_restore; returns warnings. A stream goes through one session: `jobs` is 1.
+        """Feed a custom-format dump to pg_restore; returns warnings. More than one job unpack it into `temp_dir` first.
 
         Raises DatabaseError with pg_restore's own line. Errors of `dump` itself pass through. pg_restore is ended.
         """
@@ -89,7 +91,9 @@ class PostgresTarget:
             major = connection.info.server_version // 10000
         program = self._programs.pg_restore(major)
         self._progress.noted(f"restoring with {program}")
-        warnings = run_pg_restore(program, self._settings, major, dump)
+        warnings = run_pg_restore(
+            program, self._settings, major, dump, jobs=jobs, temp_dir=self._temp_dir
+        )
         with self._control.use("writing the journal") as connection:
             if journal.exists(connection):
                 journal.set_phase(connection, Phase.RESTORED)
@@ -107,8 +111,16 @@ class PostgresTarget:
                 yield from journal.added_blobs(connection)
 
     def accept(self) -> None:
-        """The new content is the content from here on: drop the parked one. May be repeated."""
-        self._persistently("dropping the old content", Task.REMOVE_OLD, parking.accept)
+        """The new content is the content from here on: drop the parked one.
+
+        Raises DatabaseError, with the old content still there, when the restore is not complete.
+        """
+        self._persistently(
+            "accepting the new content",
+            Task.REMOVE_OLD,
+            lambda connection, _: parking.commit_to_new_content(connection),
+        )
+        self._persistently("dropping the old content", Task.REMOVE_OLD, parking.let_go)
 
     def put_back(self) -> None:
         """Drop what was restored and bring the parked content back. May be repeated.
