@@ -232,6 +232,8 @@ class DumpEntry:
     has_data: bool
     dependencies: tuple[int, ...] = ()
     """Dump ids of the entries that this one needs."""
+    definition: str = field(default="", repr=False)
+    """The beginning of the statement that creates it, a few thousand characters."""
 
 
 @dataclass(frozen=True)
@@ -352,6 +354,8 @@ class TargetFacts:
     restore_program: str
     """Path and version of the pg_restore that will be used, for messages."""
     restore_program_major: int
+    superuser: bool = False
+    """The role may do everything."""
 
 
 # -------------------------------------------------------------------------------------------------------- file storage

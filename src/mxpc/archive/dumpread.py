@@ -24,6 +24,8 @@ MAX_TOC_BYTES = 256 << 20
 _INT = Struct("<BI")
 _INT_SIZE = _INT.size
 _READ = 1 << 18
+_SHOWN_DEFINITION = 4000
+"""Bytes: the arguments of a function come in front of its language."""
 _DATA, _BLOBS = 1, 3
 
 
@@ -190,7 +192,8 @@ def _read_entry(take: _Recorder, version: Version, offset_size: int) -> TocEntry
     take.text(), take.text()  # oids
     tag, kind = take.text(), take.text()
     take.number()  # section
-    take.text(), take.text()  # definition, drop
+    definition = take.text()
+    take.text()  # drop
     copy_statement, schema = take.text(), take.text()
     take.text()  # tablespace
     if version >= HAS_TABLE_AM:
@@ -206,7 +209,14 @@ def _read_entry(take: _Recorder, version: Version, offset_size: int) -> TocEntry
     if dump_id <= 0:
         raise damaged("the table of contents of the database dump has an impossible entry", f"number {dump_id}")
     facts = DumpEntry(
-        dump_id, _plain(kind) or "", _plain(schema), _plain(tag) or "", _plain(owner) or "", has_data, dependencies
+        dump_id,
+        _plain(kind) or "",
+        _plain(schema),
+        _plain(tag) or "",
+        _plain(owner) or "",
+        has_data,
+        dependencies,
+        (_plain((definition or b"")[:_SHOWN_DEFINITION]) or ""),
     )
     return TocEntry(facts, _plain(copy_statement), raw, relkind_at)
 

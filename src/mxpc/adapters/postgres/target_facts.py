@@ -64,6 +64,7 @@ def read_target_facts(connection: Connection, program: Program) -> TargetFacts:
         interrupted=journal.interrupted(connection),
         restore_program=str(program),
         restore_program_major=program.major,
+        superuser=_asked(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"),
     )
 
 
