@@ -23,7 +23,7 @@ _CATALOG = Path(__file__).with_name("digest.sql")
 
 _RELATIONS = """
     SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname !~ '^(pg_|information_schema$)' AND c.relkind = ANY(%s)
+    WHERE n.nspname !~ '^(pg_|information_schema$)' AND c.relkind = ANY(%s) AND c.relispopulated
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1, 2"""
 
 # A sum of row hashes does not depend on the rows' order and needs no memory; two rows that are equal do not cancel out.

@@ -30,7 +30,7 @@ FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n
 WHERE n.nspname !~ '^(pg_|information_schema$)';
 
 -- kind: views
-SELECT c.oid::regclass::text, pg_get_viewdef(c.oid) || coalesce(c.reloptions::text, '')
+SELECT c.oid::regclass::text, concat_ws(' ', pg_get_viewdef(c.oid), c.reloptions::text, c.relispopulated)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname !~ '^(pg_|information_schema$)'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
