@@ -1,0 +1,59 @@
+"""A server that syncs to its disk, an environment on it, and the moments at which things go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from faults.moments import COUNTED, SEED
+from faults.stage import Stage
+from mxpc.demo.kubernetes_api import KubernetesApi
+from mxpc.demo.postgres import PostgresServer
+from mxpc.demo.s3 import S3Server
+from servers import ServerUnavailable, postgres_bin, require
+
+
+@pytest.fixture(scope="session")
+def durable_postgres(server_folder: Path) -> Iterator[PostgresServer]:
+    """PostgreSQL 15 with its own defaults: fsync is on, and so are the usual limits."""
+    try:
+        bin_dir = postgres_bin(15)
+    except ServerUnavailable as error:
+        require(str(error))
+    home = server_folder / "durable"
+    home.mkdir()
+    home.chmod(0o711)
+    with PostgresServer(home, bin_dir=bin_dir) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kubernetes() -> Iterator[KubernetesApi]:
+    """Only there because an environment has it: these tests give the credentials in a folder."""
+    with KubernetesApi() as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def stage_made(
+    durable_postgres: PostgresServer, s3: S3Server, kubernetes: KubernetesApi, tmp_path_factory: pytest.TempPathFactory
+) -> Stage:
+    """See `stage`."""
+    return Stage(durable_postgres, s3, kubernetes, tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture
+def stage(stage_made: Stage) -> Stage:
+    """The environment with its old content."""
+    stage_made.reset()
+    return stage_made
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many times what happened, and how to have the same again."""
+    if COUNTED:
+        terminalreporter.section(f"faults (MXPC_FAULTS_SEED={SEED})")
+        for kind, count in sorted(COUNTED.items()):
+            terminalreporter.write_line(f"{count:5} {kind}")
