@@ -91,9 +91,7 @@ class PostgresTarget:
             major = connection.info.server_version // 10000
         program = self._programs.pg_restore(major)
         self._progress.noted(f"restoring with {program}")
-        warnings = run_pg_restore(
-            program, self._settings, major, dump, jobs=jobs, temp_dir=self._temp_dir
-        )
+        warnings = run_pg_restore(program, self._settings, major, dump, jobs=jobs, temp_dir=self._temp_dir)
         with self._control.use("writing the journal") as connection:
             if journal.exists(connection):
                 journal.set_phase(connection, Phase.RESTORED)
