@@ -10,6 +10,7 @@ import pytest
 
 from e2e.environment import LiveEnvironment
 from e2e.sample import Restorable, Untouchable
+from e2e.waiting import STATES, Calls, begun
 from mxpc.demo.kubernetes_api import KubernetesApi
 from mxpc.demo.postgres import PostgresServer
 from mxpc.demo.s3 import S3Server
@@ -82,3 +83,20 @@ def restorable(restorable_state: Restorable) -> Restorable:
 def sample_archive(untouchable_state: Untouchable) -> Path:
     """A backup of the untouchable environment."""
     return untouchable_state.archive
+
+
+@pytest.fixture(scope="session")
+def calls_under_way(make_environment: MakeEnvironment, sample_archive: Path) -> Iterator[Calls]:
+    """Runs against services that do not answer."""
+    environments = [make_environment() for _ in STATES]
+    for environment in environments:
+        environment.fill()
+    with begun(environments, sample_archive) as calls:
+        yield calls
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wait_early(request: pytest.FixtureRequest) -> None:
+    """What is going to wait for time-outs waits while other tests run."""
+    if any(calls_under_way.__name__ in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue(calls_under_way.__name__)

@@ -136,7 +136,6 @@ def test_amazon_says_forbidden_for_a_lost_file_and_the_backup_says_so_too(untouc
         untouchable.run("backup", "-f", untouchable.home / "amazon.tar.gz").expect(0, LOST_BLOB, "missing or forbidden")
 
 
-@pytest.mark.xfail(reason="a missing key is taken for an error where the storage hides that it is missing")
 def test_restore_with_an_identity_to_which_amazon_does_not_tell_what_is_missing(
     restorable: Restorable, sample_archive: Path
 ) -> None:
