@@ -254,6 +254,8 @@ class DumpFacts:
     """sprintrprojectname out of the dump's own data; None where it was not read or not there."""
     model_version: str | None = None
     mendix_version: str | None = None
+    row_counts: Mapping[int, int] = field(default_factory=dict)
+    """Rows of each table by the dump id of its TABLE DATA, where the data were read and the rows could be counted."""
 
     @property
     def extensions(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ All ports may be used from several threads unless their docstring says otherwise
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -154,6 +154,12 @@ class TargetDatabase(Protocol):
 
     def named_blobs(self) -> Iterator[FileDocument]:
         """As Snapshot.file_documents, of the content that is in schema public now."""
+
+    def row_counts(self, tables: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int | None]:
+        """Rows of those of the tables (schema and name) that are there, without the rows of children and partitions.
+
+        None for a table whose rows a policy hides from the role.
+        """
 
     def accept(self) -> None:
         """The new content is the content from here on: drop the parked one."""

@@ -90,6 +90,7 @@ class MemoryTarget:
     restored: Callable[[bytes], tuple[str | None, list[FileDocument]]] = lambda _: ("SampleApp", [])
     fault: Fault = no_fault
     steps: list[str] = field(default_factory=list)
+    rows: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.app = self.facts_before.database.app_name
@@ -144,6 +145,11 @@ class MemoryTarget:
 
     def named_blobs(self) -> Iterator[FileDocument]:
         return iter(sorted(self.documents, key=lambda one: one.blob))
+
+    def row_counts(self, tables: Collection[tuple[str, str]]) -> dict[tuple[str, str], int | None]:
+        """None, as if a policy hid the rows, but for those that a test sets in `rows`."""
+        self._step("row_counts")
+        return {table: self.rows.get(table) for table in tables}
 
     def accept(self) -> None:
         self._step("accept")

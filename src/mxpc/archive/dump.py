@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from mxpc.archive import deflate
 from mxpc.archive.dumpread import (
+    END_OF_COPY,
     HAS_COMPRESSION_BYTE,
     HAS_TABLE_AM,
     Blocks,
@@ -40,16 +41,18 @@ class DumpStream:
         self._engine = engine
         self._toc, self._cursor = read_toc(reader)
         self._version_row: dict[str, str | None] = {}
+        self._row_counts: dict[int, int] = {}
 
     @property
     def facts(self) -> DumpFacts:
-        """Header and table of contents; with the app once `check` came by its row."""
+        """Header and table of contents; with the app once `check` came by its row, and with row counts after it."""
         row = self._version_row
         return replace(
             self._toc.facts,
             app_name=row.get("sprintrprojectname"),
             model_version=row.get("modelversionnumber"),
             mendix_version=row.get("mendixversion"),
+            row_counts=dict(self._row_counts),
         )
 
     def check(self, on_bytes: Callable[[int], None] = lambda _: None) -> DumpFacts:
@@ -100,9 +103,15 @@ class DumpStream:
             text = self._gathered(self._plain(blocks.pieces()))
             self._version_row = _first_row(entry.copy_statement, text)
         elif self._is_gzip:
-            self._consume(self._plain(blocks.pieces()))
+            self._note_rows(entry, _rows_in(self._plain(blocks.pieces())))
+        elif self._is_readable and _copies_its_own_rows(entry):
+            self._note_rows(entry, blocks.count_rows())
         else:
             blocks.skip()
+
+    def _note_rows(self, entry: TocEntry, rows: int | None) -> None:
+        if rows is not None and _copies_its_own_rows(entry):
+            self._row_counts[entry.facts.dump_id] = rows
 
     @property
     def _is_gzip(self) -> bool:
@@ -207,6 +216,22 @@ def _inflated(pieces: Iterable[bytes], engine: deflate.Engine) -> Iterator[bytes
         if not (data := inflater.decompress(b"", 1 << 20)):
             raise cut_short("The data of a table in the database dump have no end.")
         yield data
+
+
+def _rows_in(pieces: Iterable[bytes]) -> int | None:
+    """Rows of a COPY text: those within have no bare newline. None when it does not end as pg_dump ends it."""
+    newlines, tail = 0, b""
+    for piece in pieces:
+        newlines += piece.count(b"\n")
+        tail = (tail + piece[-len(END_OF_COPY) :])[-len(END_OF_COPY) :]
+    return newlines - END_OF_COPY.count(b"\n") if tail == END_OF_COPY else None
+
+
+def _copies_its_own_rows(entry: TocEntry) -> bool:
+    """With --load-via-partition-root the rows of a partition may end up in another one."""
+    statement, facts = entry.copy_statement or "", entry.facts
+    names = [(name, '"' + name.replace('"', '""') + '"') for name in (facts.schema or "", facts.name)]
+    return any(statement.startswith(f"COPY {schema}.{table} ") for schema in names[0] for table in names[1])
 
 
 def _first_row(copy_statement: str, text: bytes) -> dict[str, str | None]:

@@ -28,6 +28,10 @@ _SHOWN_DEFINITION = 4000
 """Bytes: the arguments of a function come in front of its language."""
 _DATA, _BLOBS = 1, 3
 
+END_OF_COPY = b"\\.\n\n\n"
+"""What pg_dump writes behind the last row of a table."""
+_END_OF_STREAM = END_OF_COPY + bytes(_INT_SIZE)
+
 
 @dataclass(frozen=True, slots=True)
 class TocEntry:
@@ -289,17 +293,28 @@ class Blocks:
         for _ in self.copied():
             pass
 
-    def copied(self) -> Iterator[bytes]:
+    def copied(self, headers: _HeaderNewlines | None = None) -> Iterator[bytes]:
         """One stream as it is, with the lengths between its pieces and the zero at its end."""
         cursor = self._cursor
+        walk = headers.walk if headers else _walk
         while True:
-            end, complete = _walk(cursor.buffer, cursor.at)
+            end, complete = walk(cursor.buffer, cursor.at)
             yield cursor.buffer[cursor.at : end]
             yield from self._behind_buffer(end)
             if complete:
                 return
             if len(cursor.buffer) - cursor.at < _INT_SIZE and not cursor.more():
                 raise cut_short("The database dump in it has no end.")
+
+    def count_rows(self) -> int | None:
+        """Pass over one uncompressed stream of COPY text; its rows, or None when it does not end as pg_dump ends it."""
+        newlines, tail = 0, b""
+        for piece in self.copied(count_newlines := _HeaderNewlines()):
+            newlines += piece.count(b"\n")
+            tail = (tail + piece[-len(_END_OF_STREAM) :])[-len(_END_OF_STREAM) :]
+        if tail != _END_OF_STREAM:
+            return None
+        return newlines - count_newlines.found - END_OF_COPY.count(b"\n")
 
     def _behind_buffer(self, end: int) -> Iterator[bytes]:
         """What is missing up to a position behind the buffer; the cursor stands there afterwards."""
@@ -337,3 +352,34 @@ def _walk(buffer: bytes, at: int) -> tuple[int, bool]:
             raise damaged("the database dump has a piece of impossible length", f"-{size}")
         at += size
     return at, False
+
+
+class _HeaderNewlines:
+    """As `_walk`, and counts the bytes of lengths that look like newlines: who counts rows takes them off again."""
+
+    def __init__(self) -> None:
+        self.found = 0
+
+    def walk(self, buffer: bytes, at: int) -> tuple[int, bool]:
+        last = len(buffer) - _INT_SIZE
+        unpack = _INT.unpack_from
+        newlines, found = _NEWLINES, 0
+        try:
+            while at <= last:
+                sign, size = unpack(buffer, at)
+                at += _INT_SIZE
+                if not size:
+                    return at, True
+                if sign:
+                    raise damaged("the database dump has a piece of impossible length", f"-{size}")
+                found += newlines[size & 0xFFFF]
+                if size > 0xFFFF:
+                    found += newlines[size >> 16]
+                at += size
+            return at, False
+        finally:
+            self.found += found
+
+
+_NEWLINES = bytes((high == 0x0A) + (low == 0x0A) for high in range(256) for low in range(256))
+"""How many of the two bytes of a number are newlines."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from mxpc.archive.dump import DumpStream
 from mxpc.archive.layout import Place
 from mxpc.archive.reader import ArchiveEntry, ArchiveReader
-from mxpc.errors import CheckRefused, HalfwayError, ToolError
+from mxpc.errors import CheckRefused, DatabaseError, HalfwayError, ToolError
 from mxpc.model import DumpFacts, FileDocument, Half, Severity, short_name
 from mxpc.ports import ArchiveInput, ByteReader
 from mxpc.progress import Task
@@ -24,6 +24,7 @@ from mxpc.workflows.dump_selection import DumpSelection, select
 from mxpc.workflows.plan import RestorePlan, dump_findings, refused
 from mxpc.workflows.put_back import Parties, put_back
 from mxpc.workflows.report import RestoreReport
+from mxpc.workflows.row_counts import expected_rows, wrong_rows
 from mxpc.workflows.upload import Uploader, UploadReport, delete_all, look_at
 
 READABLE_BY_ALL = (1, 14, 0)
@@ -65,6 +66,7 @@ class Restoring:
                 self._parked = True
             self._read_archive()
             self._check_app()
+            self._check_rows()
             missing = self._missing_files()
         except BaseException:
             self._undo()
@@ -187,6 +189,23 @@ class Restoring:
             raise CheckRefused(
                 f"the backup is of the app {after}, the environment holds the app {before}; everything was put back",
                 hint="If both are the same app under two names, use --allow-other-app.",
+            )
+
+    def _check_rows(self) -> None:
+        """Tables that are cheap to count have as many rows as in the dump, as far as that was read before.
+
+        Not where the app may be running: it would change them.
+        """
+        dump = self._plan.summary.dump if self._plan.summary else None
+        if not self._database_restored or dump is None or self._options.allow_running:
+            return
+        expected = expected_rows(dump, select(dump, self._plan.target).leave_out)
+        if wrong := wrong_rows(expected, self._target.row_counts(list(expected))):
+            raise DatabaseError(
+                f"{len(wrong)} restored table(s) do not have the rows of the backup",
+                evidence="; ".join(wrong[:5]),
+                hint="Does something in the database, like an event trigger or another client, change rows? "
+                "Everything was put back.",
             )
 
     def _missing_files(self) -> tuple[FileDocument, ...]:

@@ -244,3 +244,22 @@ def test_a_storage_that_fails_while_putting_back_does_not_keep_the_database_half
         target.restore().run(archive)
     assert target.database.documents == OLD_DOCUMENTS
     assert target.database.parked is None
+
+
+# ---------------------------------------------------------------------------------------------------- counting the rows
+
+
+def test_a_table_with_fewer_rows_than_in_the_dump_brings_the_old_content_back(
+    target: Target, archive: FileInput
+) -> None:
+    target.database.rows = {("public", "system$filedocument"): 3}
+    with pytest.raises(DatabaseError, match="rows of the backup") as caught:
+        target.restore().run(archive)
+    assert "public.system$filedocument has 3 rows instead of" in caught.value.evidence
+    target.assert_old()
+
+
+def test_a_running_app_may_change_rows_meanwhile(target: Target, archive: FileInput) -> None:
+    target.database.rows = {("public", "system$filedocument"): 3}
+    target.restore(RestoreOptions(allow_running=True)).run(archive)
+    target.assert_new()

@@ -12,6 +12,7 @@ from mxpc.adapters.postgres.connection import Connection, connect, lost, place, 
 from mxpc.adapters.postgres.control import LOCK_SECONDS, Control
 from mxpc.adapters.postgres.journal import Phase
 from mxpc.adapters.postgres.restoring import run_pg_restore
+from mxpc.adapters.postgres.rows import count_rows
 from mxpc.adapters.postgres.target_facts import read_target_facts
 from mxpc.adapters.programs import Programs
 from mxpc.errors import DatabaseError
@@ -62,6 +63,11 @@ class PostgresTarget:
         """Each blob that schema public names now, once, ordered by its name, in constant memory."""
         with self._reading("reading the file documents") as connection, connection.transaction():
             yield from mendix.read_documents(connection)
+
+    def row_counts(self, tables: Collection[tuple[str, str]]) -> dict[tuple[str, str], int | None]:
+        """Rows of each of these tables that is there, children left out; None where a policy hides rows."""
+        with self._reading("counting the restored rows") as connection:
+            return count_rows(connection, tables)
 
     # ------------------------------------------------------------------------------------------------------ restoring
 
