@@ -19,12 +19,13 @@ from benchmarks.scenarios import SCENARIOS, chosen
 from benchmarks.sizes import FULL, QUICK, Sizes
 from benchmarks.world import World
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
 def main() -> int:
     """0: done, and content, memory and temporary disk are as promised; 1: they are not."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDINGS:
         signal.signal(number, _interrupted)
     options = _options()
     sizes = _sizes(options)
@@ -98,7 +99,9 @@ def _sizes(options: argparse.Namespace) -> Sizes:
 
 
 def _interrupted(number: int, _: FrameType | None) -> None:
-    # An exception, so that everything on the way out ends its servers and processes.
+    # An exception, so that everything on the way out ends its servers and processes; a second one would cut that short.
+    for one in ENDINGS:
+        signal.signal(one, signal.SIG_IGN)
     sys.exit(128 + number)
 
 

@@ -100,6 +100,7 @@ class _Watch:
         self._command = command
         self.memory = 0
         self.disk = 0
+        self._there_before = set(dict(self._sizes_in(command.destination)))
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -117,6 +118,8 @@ class _Watch:
     def _temporary(self, members: Sequence[int]) -> int:
         """The largest file in the destination, named or not, is the result; everything else is temporary."""
         results = dict(self._sizes_in(self._command.destination))
+        for path in self._there_before & results.keys():
+            del results[path]
         others = dict(self._sizes_in(self._command.temporary))
         for member in members:
             for inode, folder, size in unlinked_files(member):
