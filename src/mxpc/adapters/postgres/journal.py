@@ -113,6 +113,12 @@ def exists(connection: Connection) -> bool:
     return connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", [PARKED]).fetchone() is not None
 
 
+def identity(connection: Connection) -> int | None:
+    """A number that only this journal has, in this database; None without a journal."""
+    row = connection.execute("SELECT to_regclass(%s)::oid", [f'"{PARKED}"."{JOURNAL}"']).fetchone()
+    return None if row is None or row[0] is None else int(row[0])
+
+
 def interrupted(connection: Connection) -> InterruptedRestore | None:
     """For everybody: a role without rights in the parked schema is told what its comment says."""
     row = connection.execute(
