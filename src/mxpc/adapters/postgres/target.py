@@ -45,6 +45,7 @@ class PostgresTarget:
         self._progress = progress or Silent()
         self._control = Control(settings, lock_seconds)
         self._temp_dir = temp_dir
+        self._journal: int | None = None
 
     # ------------------------------------------------------------------------------------------------------- looking
 
@@ -87,6 +88,7 @@ class PostgresTarget:
                 )
             parking.end_leftovers(connection)
             parking.park(connection, archive, schemas)
+            self._journal = journal.identity(connection)
 
     def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
         """Feed a custom-format dump to pg_restore; returns warnings. More than one job unpack it into `temp_dir` first.
@@ -99,6 +101,7 @@ class PostgresTarget:
         self._progress.noted(f"restoring with {program}")
         warnings = run_pg_restore(program, self._settings, major, dump, jobs=jobs, temp_dir=self._temp_dir)
         with self._control.use("writing the journal") as connection:
+            self._check_ours(connection)
             if journal.exists(connection):
                 journal.set_phase(connection, Phase.RESTORED)
         return warnings
@@ -106,6 +109,7 @@ class PostgresTarget:
     def note_added(self, blobs: Sequence[str]) -> None:
         """Write into the journal, durably, that these blobs are about to be added to the file storage."""
         with self._control.use("writing the journal") as connection:
+            self._check_ours(connection)
             journal.add_blobs(connection, blobs)
 
     def noted_added(self) -> Iterator[str]:
@@ -122,8 +126,9 @@ class PostgresTarget:
         self._persistently(
             "accepting the new content",
             Task.REMOVE_OLD,
-            lambda connection, _: parking.commit_to_new_content(connection),
+            lambda connection, _: self._commit(connection),
         )
+        self._journal = None
         self._persistently("dropping the old content", Task.REMOVE_OLD, parking.let_go)
 
     def put_back(self) -> None:
@@ -131,9 +136,30 @@ class PostgresTarget:
 
         Once `accept` had begun it ends that instead. A pg_restore of a run that died is ended first.
         """
-        self._persistently("putting the old content back", Task.PUT_BACK, parking.put_back)
+        self._persistently("putting the old content back", Task.PUT_BACK, self._put_back)
+        self._journal = None
 
     # ----------------------------------------------------------------------------------------------------- inner works
+
+    def _commit(self, connection: Connection) -> None:
+        self._check_ours(connection)
+        parking.commit_to_new_content(connection)
+
+    def _put_back(self, connection: Connection, step: parking.Step) -> None:
+        found = journal.identity(connection)
+        if self._journal is not None and found not in (None, self._journal):
+            self._progress.warned("another restore put this one back already, and works in the database now")
+            return
+        parking.put_back(connection, step)
+
+    def _check_ours(self, connection: Connection) -> None:
+        """The lock goes with its session: after a lost one, another run may have put ours back and begun its own."""
+        if self._journal is not None and journal.identity(connection) != self._journal:
+            raise DatabaseError(
+                f"another restore has taken over in {place(self._settings)}",
+                evidence="This run lost its connection, and with it the right to restore; its journal is gone.",
+                hint="Wait until the other restore has ended.",
+            )
 
     @contextlib.contextmanager
     def _reading(self, doing: str) -> Iterator[Connection]:
