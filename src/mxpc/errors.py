@@ -12,8 +12,9 @@
     │   └── DestinationError
     ├── ArchiveError       exit 4   the archive is damaged, incomplete, unsafe or unknown; a target is as it was
     ├── CheckRefused       exit 5   a check before the restore said no; nothing was changed
-    ├── HalfwayError       exit 6   the target was changed and the restore is not finished
-    └── Interrupted        exit 130 or 143
+    └── HalfwayError       exit 6   the target was changed and the restore is not finished
+
+    Interrupted            exit 130 or 143; no Exception, so that nobody on the way takes it for a failure of his own
 
 Adapters turn the errors of their libraries into these, `from` the cause; `mxpc.cli` alone turns them into text and an
 exit code. Anything else that escapes is a bug in the tool (exit 1).
@@ -111,8 +112,12 @@ class HalfwayError(ToolError):
     exit_code = 6
 
 
-class Interrupted(ToolError):
-    """A signal ended the run; what was begun was cleaned up."""
+class Interrupted(BaseException):
+    """A signal ends the run; what was begun is cleaned up on its way out. Raised once, in the main thread.
+
+    Like KeyboardInterrupt it is no Exception: it may come up inside of any library, and many catch those
+    (`Thread.start` takes it for a thread that could not be started, and that thread dies with a traceback).
+    """
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"interrupted by signal {signal_number}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mxpc.errors import FileStoreError, HalfwayError, ToolError
+from mxpc.errors import FileStoreError, HalfwayError, Interrupted, ToolError
 from mxpc.model import AppFacts, Environment
 from mxpc.ports import FileStore, TargetDatabase
 from mxpc.progress import Progress, Task
@@ -34,22 +34,39 @@ def put_back_interrupted(parties: Parties) -> bool:
     parties.progress.warned(
         f"an unfinished restore of {interrupted.archive}, begun at {interrupted.since}, is put back first"
     )
-    put_back(parties, [] if interrupted.accepted else list(parties.target.noted_added()))
+    put_back(parties)
     return True
 
 
-def put_back(parties: Parties, added: Sequence[str]) -> None:
-    """Bring the old content back and take added blobs away. The journal goes last, so this may be repeated.
+def put_back(parties: Parties, added: Sequence[str] | None = None) -> None:
+    """Bring the old content back and take added blobs away: `added`, or else those that the journal names.
 
-    Raises HalfwayError when it cannot be done now.
+    The journal goes last, so this may be repeated. An interruption, which comes once, does not leave it half done: it
+    is begun again, brought to its end, and the interruption passed on. Raises HalfwayError when it cannot be done now.
     """
-    parties.progress.started(Task.PUT_BACK)
-    _delete_added(parties, added)
     try:
+        _put_back(parties, added)
+    except Interrupted:
+        _put_back(parties, added)
+        raise
+
+
+def _put_back(parties: Parties, added: Sequence[str] | None) -> None:
+    parties.progress.started(Task.PUT_BACK)
+    try:
+        _delete_added(parties, _noted_added(parties.target) if added is None else added)
         parties.target.put_back()
     except ToolError as cause:
         raise _halfway(parties.environment, cause) from cause
     parties.progress.finished(Task.PUT_BACK)
+
+
+def _noted_added(target: TargetDatabase) -> Sequence[str]:
+    """Not what this run remembers: while its session was lost, another run may have put everything back and brought
+    the same blobs in, for good. Reading the journal takes the lock again, or fails."""
+    noted = list(target.noted_added())
+    interrupted = target.facts().interrupted
+    return noted if interrupted and not interrupted.accepted else []
 
 
 def _delete_added(parties: Parties, added: Sequence[str]) -> None:

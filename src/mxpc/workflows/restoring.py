@@ -47,6 +47,7 @@ class Restoring:
         self._journal = threading.Lock()
         self._stop = threading.Event()
         self._parked = False
+        self._accepting = False
         self._uploader = (
             Uploader(
                 self._store,
@@ -68,10 +69,9 @@ class Restoring:
             self._check_app()
             self._check_rows()
             missing = self._missing_files()
-        except BaseException:
-            self._undo()
-            raise
-        self._accept()
+            self._accept()
+        except BaseException as cause:
+            self._settle(cause)
         pruned = self._prune()
         return self._report(missing, pruned)
 
@@ -86,7 +86,12 @@ class Restoring:
             files = pool.submit(self._consume_or_stop, frozenset({Half.FILES}))
             with suppress(_Stopped):  # the other half failed first, and says why below
                 self._consume_or_stop(frozenset({Half.DATABASE}), to_the_end=False)
-            files.result()
+            try:
+                files.result()
+            except BaseException:
+                # An interruption while we wait: leaving the pool would wait for the last file.
+                self._stop.set()
+                raise
 
     def _consume_or_stop(self, halves: frozenset[Half], *, to_the_end: bool = True) -> None:
         """When one half fails the other need not go on."""
@@ -234,23 +239,23 @@ class Restoring:
             with self._journal:
                 self._target.note_added(blobs)
 
-    def _undo(self) -> None:
-        added = self._uploader.report.added if self._uploader else []
-        put_back(self._parties, added)
-
     def _accept(self) -> None:
         """Let the new content be the environment's. Once that is decided, what remains is only tidying up."""
         if not self._parked:
             return
         self._progress.started(Task.REMOVE_OLD)
-        try:
-            self._target.accept()
-        except BaseException as cause:
-            if not self._was_accepted(cause):
-                self._undo()
-                raise
-            self._finish_removal(cause)
+        self._accepting = True
+        self._target.accept()
         self._progress.finished(Task.REMOVE_OLD)
+
+    def _settle(self, cause: BaseException) -> None:
+        """Whatever came between: put the old content back and pass `cause` on, unless the new one was accepted."""
+        if self._accepting and self._was_accepted(cause):
+            self._finish_removal(cause)
+            return
+        added = self._uploader.report.added if self._uploader else []
+        put_back(self._parties, None if self._parked else added)
+        raise cause
 
     def _was_accepted(self, cause: BaseException) -> bool:
         try:
@@ -265,6 +270,7 @@ class Restoring:
         except ToolError:
             raise self._halfway("the new content is in place, the old one is not removed yet", cause) from cause
         self._progress.warned("removing the old content was interrupted, and finished at the second try")
+        self._progress.finished(Task.REMOVE_OLD)
 
     def _halfway(self, what: str, cause: BaseException) -> HalfwayError:
         environment = self._plan.environment
