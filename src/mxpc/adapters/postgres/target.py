@@ -113,10 +113,19 @@ class PostgresTarget:
             journal.add_blobs(connection, blobs)
 
     def noted_added(self) -> Iterator[str]:
-        """The blobs that the journal says were added, each once; none without a journal."""
-        with self._reading("reading the journal") as connection:
-            if journal.exists(connection):
-                yield from journal.added_blobs(connection)
+        """The blobs that the journal says were added, each once; none without a journal, or from another run's.
+
+        Under the lock, if it was held: who would take these blobs away must not meet a run that brings them in.
+        """
+        noted: list[str] = []
+
+        def read(connection: Connection, _: parking.Step) -> None:
+            found = journal.identity(connection)
+            if found is not None and self._journal in (None, found):
+                noted[:] = journal.added_blobs(connection)
+
+        self._persistently("reading the journal", Task.PUT_BACK, read)
+        return iter(noted)
 
     def accept(self) -> None:
         """The new content is the content from here on: drop the parked one.
