@@ -113,7 +113,7 @@ def readable(dump: DumpFacts, target: TargetFacts) -> Iterator[Finding]:
 def space_for_new(target: TargetFacts, dump: DumpFacts) -> Iterator[Finding]:
     """Objects of other roles stay where they are: they must not be in the way."""
     names = {entry.name for entry in dump.entries if entry.schema == "public"}
-    in_the_way = [one for one in target.foreign_objects if one in names]
+    in_the_way = [one for one in target.foreign_objects if _plain_name(one) in names]
     if in_the_way:
         yield Finding(
             Severity.REFUSE,
@@ -157,6 +157,12 @@ def content(summary: ArchiveSummary, halves: frozenset[Half]) -> Iterator[Findin
             f"{summary.extra_count} entries of the archive belong to no known place and are passed over: "
             f"{_some(summary.extra_entries)}",
         )
+
+
+def _plain_name(foreign_object: str) -> str:
+    """`crm$customer` of `table public."crm$customer" (owner postgres)`: a dump has names without quotes."""
+    identity = foreign_object.partition(" public.")[2].partition(" (owner ")[0]
+    return identity[1:-1].replace('""', '"') if identity.startswith('"') else identity
 
 
 def _label(entry: DumpEntry) -> str:
