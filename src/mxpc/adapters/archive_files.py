@@ -57,7 +57,8 @@ def _open_partial_and_drop(path: Path) -> None:
 def open_input(name: str) -> ArchiveInput:
     """The archive for `-f name`; `-` is standard input. Raises RequestError when there is no such file."""
     if name == "-":
-        return PipeInput("standard input", sys.stdin.buffer)
+        # Unbuffered: a thread that waits inside of a BufferedReader holds its lock, and Python aborts at its exit.
+        return PipeInput("standard input", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
     try:
         descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
     except OSError as cause:
