@@ -10,6 +10,8 @@ from mxpc.ports import ByteReader
 
 _DEPTH = 8
 _PIECE = 1 << 20
+_PATIENCE = 1.0
+"""Seconds that `close` waits. A file's read returns in less; one of a pipe that stays open may never return."""
 
 
 class ReadAhead:
@@ -39,9 +41,9 @@ class ReadAhead:
         return self._piece[start : self._at]
 
     def close(self) -> None:
-        """End the thread, once its present read has returned. May be repeated."""
+        """End the thread: at once, or when its present read returns, which is waited for a second. May be repeated."""
         self._close()
-        self._thread.join()
+        self._thread.join(_PATIENCE)
 
 
 class _Shared:

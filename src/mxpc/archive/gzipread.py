@@ -24,6 +24,7 @@ class GzipReader:
     def __init__(self, stream: ByteReader, *, engine: deflate.Engine = deflate.DEFAULT) -> None:
         self._stream = stream
         self._engine = engine
+        self._fetched = 0
         self._input = b""
         self._at = 0
         self._inflater: deflate.Inflater | None = None
@@ -59,18 +60,18 @@ class GzipReader:
     def _inflate(self) -> bytes:
         inflater = self._inflater
         assert inflater is not None
-        compressed = self._take_all() or self._stream.read(_READ)
+        compressed = self._take_all() or self._fetch()
         try:
             data = inflater.decompress(compressed, _WINDOW)
         except self._engine.errors as error:
-            raise damaged("compressed data are damaged", str(error)) from error
+            raise damaged("compressed data are damaged", f"{error}, before byte {self._fetched}") from error
         self._crc = self._engine.crc32(data, self._crc)
         self._size += len(data)
         self._input, self._at = (inflater.unused_data if inflater.eof else inflater.unconsumed_tail), 0
         if inflater.eof:
             self._end_member()
         elif not data and not compressed:
-            raise cut_short()
+            raise self._cut_short()
         return data
 
     def _begin_member(self) -> bool:
@@ -81,7 +82,9 @@ class GzipReader:
             return False
         method, flags = self._take(8)[:2]
         if method != 8 or flags & 0xE0:
-            raise damaged("gzip header is of an unknown kind", f"method {method}, flags {flags:#04x}")
+            raise damaged(
+                "gzip header is of an unknown kind", f"method {method}, flags {flags:#04x}, before byte {self._place}"
+            )
         self._skip_header_fields(flags)
         self._inflater = self._engine.inflater(-15)
         self._crc = self._size = 0
@@ -98,20 +101,32 @@ class GzipReader:
             self._take(2)
 
     def _skip_text(self) -> None:
-        for _ in range(_MAX_HEADER_FIELD):
-            if self._take(1) == b"\0":
+        size = 0
+        while True:
+            rest = self._take_all() or self._fetch()
+            if not rest:
+                raise self._cut_short()
+            end = rest.find(b"\0")
+            size += len(rest) if end < 0 else end
+            if size > _MAX_HEADER_FIELD:
+                raise damaged("gzip header has no end", f"a text above {_MAX_HEADER_FIELD} bytes")
+            if end >= 0:
+                self._input, self._at = rest, end + 1
                 return
-        raise damaged("gzip header has no end", f"a text above {_MAX_HEADER_FIELD} bytes")
 
     def _end_member(self) -> None:
         self._inflater = None
         trailer = self._take(8)
         crc, size = int.from_bytes(trailer[:4], "little"), int.from_bytes(trailer[4:], "little")
         if crc != self._crc:
-            raise damaged("checksum of the content is wrong", f"CRC-32 {self._crc:08x}, the archive says {crc:08x}")
+            raise damaged(
+                "checksum of the content is wrong",
+                f"CRC-32 {self._crc:08x}, the archive says {crc:08x} before byte {self._place}",
+            )
         if size != self._size & 0xFFFFFFFF:
             raise damaged(
-                "length of the content is wrong", f"{self._size} bytes, the archive says {size} (modulo 2^32)"
+                "length of the content is wrong",
+                f"{self._size} bytes, the archive says {size} (modulo 2^32) before byte {self._place}",
             )
 
     def _check_padding(self, first: bytes) -> None:
@@ -121,9 +136,25 @@ class GzipReader:
         chunk = first
         while chunk:
             if chunk.count(0) != len(chunk):
-                raise damaged("something follows the end of the compressed data", ascii(chunk.lstrip(b"\0")[:20]))
+                found = ascii(chunk.lstrip(b"\0")[:20])
+                raise damaged(
+                    "something follows the end of the compressed data", f"{found}, before byte {self._fetched}"
+                )
             self.padded = True
-            chunk = self._take_all() or self._stream.read(_READ)
+            chunk = self._take_all() or self._fetch()
+
+    @property
+    def _place(self) -> int:
+        """Bytes of the input that were used."""
+        return self._fetched - len(self._input) + self._at
+
+    def _fetch(self) -> bytes:
+        data = self._stream.read(_READ)
+        self._fetched += len(data)
+        return data
+
+    def _cut_short(self) -> ArchiveError:
+        return cut_short(f"It has {self._fetched} bytes, and its compressed data have no end.")
 
     def _take_all(self) -> bytes:
         rest, self._input = self._input[self._at :] if self._at else self._input, b""
@@ -133,11 +164,11 @@ class GzipReader:
     def _take(self, size: int, *, may_end: bool = False) -> bytes:
         """Exactly so many bytes; fewer only at an end that is allowed."""
         while len(self._input) - self._at < size:
-            more = self._stream.read(_READ)
+            more = self._fetch()
             if not more:
                 if may_end:
                     return self._take_all()
-                raise cut_short()
+                raise self._cut_short()
             self._input, self._at = self._take_all() + more, 0
         self._at += size
         return self._input[self._at - size : self._at]
@@ -148,6 +179,11 @@ def damaged(what: str, evidence: str) -> ArchiveError:
     return ArchiveError(
         f"The archive is damaged: {what}", evidence=evidence, hint="Copy it again from its source, or use another one."
     )
+
+
+def located(error: ArchiveError, place: str) -> ArchiveError:
+    """The same error with the place where it was met."""
+    return ArchiveError(error.what, evidence=f"{error.evidence}\n{place}".strip(), hint=error.hint)
 
 
 def cut_short(evidence: str = "") -> ArchiveError:

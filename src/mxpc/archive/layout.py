@@ -93,6 +93,13 @@ def _unsafe(plain: str, parts: list[str]) -> str | None:
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
+def printable(text: str) -> str:
+    """A text from outside on one line, with escapes for what a terminal would obey; else as it is."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def shown(name: str) -> str:
     """A name from outside for messages: quoted, at most 200 characters, nothing that a terminal would obey."""
     return ascii(name[:200]) if not name.isprintable() else repr(name[:200])
@@ -133,20 +140,28 @@ def _json(metadata: Metadata, model_version: str) -> bytes:
 
 
 def decode(data: bytes) -> dict[str, str]:
-    """Read `.metadata` of any origin: keys may be missing or unknown, values of any kind become text.
+    """Read `.metadata` of any origin: keys may be missing or unknown, values of any kind become text on one line.
 
-    Raises ArchiveError for what is no JSON object or above MAX_METADATA_SIZE.
+    Raises ArchiveError for what is no JSON object, has a key twice, is nested deeply, or is above MAX_METADATA_SIZE.
     """
     if len(data) > MAX_METADATA_SIZE:
         raise ArchiveError(f"{METADATA_NAME} in the archive is above {MAX_METADATA_SIZE} bytes")
     try:
-        parsed = json.loads(data.decode("utf-8-sig"))
+        parsed = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once)
+        if isinstance(parsed, dict):
+            return {printable(key): _text(value) for key, value in parsed.items()}
     except (ValueError, RecursionError) as error:
-        raise ArchiveError(f"{METADATA_NAME} in the archive is not JSON", evidence=str(error)) from error
-    if not isinstance(parsed, dict):
-        raise ArchiveError(f"{METADATA_NAME} in the archive is not a JSON object", evidence=shown(str(parsed)))
-    return {key: _text(value) for key, value in parsed.items()}
+        raise ArchiveError(f"{METADATA_NAME} in the archive is not JSON", evidence=printable(str(error))) from error
+    raise ArchiveError(f"{METADATA_NAME} in the archive is not a JSON object", evidence=ascii(data[:40])[1:])
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON; which of two values counts would be a guess."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key comes twice")
+    return found
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return printable(value if isinstance(value, str) else json.dumps(value))

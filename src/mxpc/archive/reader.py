@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
 
 from mxpc.archive import deflate, layout, tar
 from mxpc.archive.ahead import ReadAhead
@@ -18,6 +20,7 @@ MAX_ENTRIES = 8_000_000
 DUMP_MAGIC = b"PGDMP"
 
 _STRANGERS = (
+    (GZIP_MAGIC, "compressed by gzip once more", "Decompress it with `gzip -d` first."),
     (b"PK\x03\x04", "a zip file", "Unpack it, and give the backup that is inside."),
     (b"\xfd7zXZ\0", "compressed by xz", "Decompress it with `xz -d` first."),
     (b"BZh", "compressed by bzip2", "Decompress it with `bzip2 -d` first."),
@@ -50,8 +53,8 @@ class ArchiveEntry:
 class ArchiveReader:
     """An archive as its entries, each read or skipped once and in its order. Constant memory.
 
-    Used by one thread; what is compressed is read and decompressed by another one, which ends with the input or with
-    this object.
+    Used by one thread; what is compressed is read and decompressed by another one, which ends with the input, when the
+    context is left or with `close`.
 
     The kind is recognised by content. Every problem is an ArchiveError; when the iteration has ended without one, the
     whole input was read and is sound: checksums, end markers, names, no second copy of anything. A dump in it, bare or
@@ -66,13 +69,36 @@ class ArchiveReader:
         self._max_entries = max_entries
         self._notes: list[str] = []
         self._flat_count = 0
-        start = self._raw.peek(tar.BLOCK)
+        self._ahead: ReadAhead | None = None
         self._content = self._raw
-        if start.startswith(GZIP_MAGIC):
-            self._gzip = GzipReader(self._raw, engine=engine)
-            self._content = _Rewound(ReadAhead(self._gzip))
-            start = self._content.peek(tar.BLOCK)
-        self.kind = self._recognise(start)
+        try:
+            self.kind = self._recognise(self._start(engine))
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the thread that reads ahead. The input stays open. May be repeated."""
+        if self._ahead:
+            self._ahead.close()
+
+    def _start(self, engine: deflate.Engine) -> bytes:
+        """The first block of the content."""
+        start = self._raw.peek(tar.BLOCK)
+        if not start.startswith(GZIP_MAGIC):
+            return start
+        self._gzip = GzipReader(self._raw, engine=engine)
+        self._ahead = ReadAhead(self._gzip)
+        self._content = _Rewound(self._ahead)
+        return self._content.peek(tar.BLOCK)
 
     @property
     def compressed_count(self) -> int:

@@ -5,10 +5,11 @@ docs/decisions/0001-tar-dialect.md says why the dialect is ustar with GNU's base
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mxpc.archive.gzipread import cut_short, damaged
+from mxpc.archive.gzipread import cut_short, damaged, located
 from mxpc.archive.layout import shown
 from mxpc.errors import ArchiveError
 from mxpc.ports import ByteReader
@@ -21,6 +22,15 @@ MAX_EXTENSION = 1 << 20
 MAX_OCTAL_SIZE = 8**11 - 1
 """8 GiB - 1: the largest size that ustar's eleven octal digits hold."""
 MAX_SIZE = 1 << 62
+MAX_NAME = 4096
+"""Bytes of a name: what Linux takes as a path. Ours have 47."""
+MAX_EXTENSIONS = 16
+"""Header extensions of one entry. GNU tar and star write at most three."""
+MAX_RECORDS = 1024
+"""Records of one pax header. bsdtar writes a dozen, and one for each extended attribute."""
+_SPARSE = "GNU.sparse"
+_OWN_EXTENSIONS = {b"x": "pax", b"g": "global pax", b"L": "GNU long name", b"K": "GNU long link"}
+_CHECKSUM = re.compile(rb"[ \0]*([0-7]+)[ \0]*")
 _ZERO_BLOCK = bytes(BLOCK)
 _SKIP = 1 << 18
 
@@ -94,8 +104,8 @@ class TarEntry:
 class TarReader:
     """The regular files of a tar, one after the other; folders are stepped over.
 
-    Everything but files and folders raises ArchiveError, as do damage and an end without an end marker. Names are not
-    judged here, except that `folders` gets each folder's.
+    Everything but files and folders raises ArchiveError, as do damage and an end without an end marker. A folder's name
+    ends with a slash. Names are not judged here, but bounded.
     """
 
     def __init__(self, stream: ByteReader, *, max_entries: int) -> None:
@@ -103,11 +113,10 @@ class TarReader:
         self._left = 0
         self._padding = 0
         self._max_entries = max_entries
-        self._global: dict[str, bytes] = {}
+        self._at = 0
+        self._name = ""
         self.lone_zero_block = False
         """The end marker was one zero block instead of two."""
-        self.folder: str | None = None
-        """The name of the folder that was stepped over last."""
 
     def entries(self) -> Iterator[TarEntry]:
         """Each file once. What the caller did not `read` of a file is skipped."""
@@ -124,37 +133,59 @@ class TarReader:
         """Between 1 and `size` bytes of the current file; b"" at its end."""
         if not self._left:
             return b""
-        data = self._stream.read(min(size, self._left))
-        if not data:
-            raise cut_short(f"{self._left} bytes of an entry are missing")
+        try:
+            data = self._stream.read(min(size, self._left))
+            if not data:
+                raise cut_short(f"{self._left} bytes are missing.")
+        except ArchiveError as error:
+            raise located(error, f"In {shown(self._name)}, at byte {self._at} of the tar.") from error
         self._left -= len(data)
+        self._at += len(data)
         return data
 
     def _next(self) -> TarEntry | None:
-        local: dict[str, bytes] = {}
-        while True:
+        start = self._at
+        try:
+            entry = self._header()
+        except ArchiveError as error:
+            where = f"behind {shown(self._name)}" if self._name else "at its beginning"
+            raise located(error, f"At byte {start} of the tar, {where}.") from error
+        if entry:
+            self._name = entry.name
+            self._left, self._padding = entry.size, -entry.size % BLOCK
+        return entry
+
+    def _header(self) -> TarEntry | None:
+        found: dict[str, bytes] = {}
+        for extensions in range(MAX_EXTENSIONS + 1):
             block = self._exactly(BLOCK)
             if block == _ZERO_BLOCK:
-                if local:
+                if extensions:
                     raise damaged("an extended tar header belongs to no entry", "")
                 return None
             header = _Header.parse(block)
-            if header.kind in (b"x", b"g", b"L", b"K"):
-                found = self._extension(header)
-                (self._global if header.kind == b"g" else local).update(found)
-                continue
-            entry = header.entry(self._global | local)
-            self._left, self._padding = entry.size, -entry.size % BLOCK
-            return entry
+            if header.kind not in _OWN_EXTENSIONS:
+                return header.entry(found)
+            self._extend(found, header)
+        raise ArchiveError(f"An entry of the archive has more than {MAX_EXTENSIONS} header extensions")
 
-    def _extension(self, header: _Header) -> dict[str, bytes]:
+    def _extend(self, found: dict[str, bytes], header: _Header) -> None:
+        """What an extension says of the entry's name, size and kind. Nothing else counts."""
+        kind = _OWN_EXTENSIONS[header.kind]
         if header.size > MAX_EXTENSION:
-            raise ArchiveError(f"A tar header extension is too big: {header.size} bytes", evidence=shown(header.name))
+            raise ArchiveError(
+                f"A tar header extension is too big: {header.size} bytes", evidence=f"{kind} {shown(header.name)}"
+            )
         body = self._exactly(header.size)
         self._exactly(-header.size % BLOCK)
         if header.kind == b"L":
-            return {"path": body.split(b"\0", 1)[0]}
-        return {} if header.kind == b"K" else _pax_records(body)
+            records = {"path": body.split(b"\0", 1)[0]}
+        else:
+            records = {} if header.kind == b"K" else _pax_records(body)
+        if header.kind == b"g" and records:
+            raise damaged("a header for all entries gives them one name or size", ", ".join(records))
+        for key, value in records.items():
+            _put(found, key, value)
 
     def _skip(self) -> None:
         while self.read(_SKIP):
@@ -167,7 +198,11 @@ class TarReader:
         rest = 0
         while chunk := self._stream.read(_SKIP):
             if chunk.count(0) != len(chunk):
-                raise damaged("something follows the end marker of the tar", "Two archives joined into one?")
+                place = self._at + rest + len(chunk) - len(chunk.lstrip(b"\0"))
+                raise damaged(
+                    "something follows the end marker of the tar",
+                    f"At byte {place} of the tar, behind {shown(self._name)}. Two archives joined into one?",
+                )
             rest += len(chunk)
         self.lone_zero_block = rest < BLOCK
 
@@ -178,6 +213,7 @@ class TarReader:
             if not more:
                 raise cut_short("The tar has no end marker.")
             data += more
+        self._at += size
         return data
 
 
@@ -197,9 +233,14 @@ class _Header:
         return cls(name, _number(block[124:136], name), block[156:157])
 
     def entry(self, extended: dict[str, bytes]) -> TarEntry:
-        name = _decoded(extended["path"]) if "path" in extended else self.name
-        if sparse := next((key for key in extended if key.startswith("GNU.sparse")), None):
-            raise _refused(name, _KINDS[b"S"], sparse)
+        path = extended.get("path")
+        if path is not None and len(path) > MAX_NAME:
+            raise ArchiveError(
+                f"The archive holds a name that is too big: {len(path)} bytes", evidence=shown(_decoded(path[:200]))
+            )
+        name = self.name if path is None else _decoded(path)
+        if _SPARSE in extended:
+            raise _refused(name, _KINDS[b"S"], _decoded(extended[_SPARSE][:100]))
         size = _pax_size(extended["size"], name) if "size" in extended else self.size
         folder = self.kind == b"5" or (self.kind in b"0\0" and name.endswith("/"))
         if not folder and self.kind not in (b"0", b"\0", b"7"):
@@ -218,10 +259,10 @@ def _refused(name: str, kind: str, evidence: str) -> ArchiveError:
 
 
 def _has_right_checksum(block: bytes) -> bool:
-    try:
-        stated = int(block[148:156].strip(b" \0") or b"x", 8)
-    except ValueError:
+    digits = _CHECKSUM.fullmatch(block, 148, 156)
+    if not digits:
         return False
+    stated = int(digits[1], 8)
     rest = block[:148] + b" " * 8 + block[156:]
     unsigned = sum(rest)
     # Some old tars summed signed bytes.
@@ -243,19 +284,31 @@ def _number(data: bytes, name: str) -> int:
 
 
 def _pax_records(body: bytes) -> dict[str, bytes]:
-    """The records `length key=value\\n` of a pax header."""
+    """Name, size and whether the entry is sparse, out of the records `length key=value\\n` of a pax header."""
     records: dict[str, bytes] = {}
-    at = 0
+    at = count = 0
     while at < len(body):
+        count += 1
+        if count > MAX_RECORDS:
+            raise ArchiveError(f"A pax header has more than {MAX_RECORDS} records")
         space = body.find(b" ", at, at + 12)
         digits = body[at:space] if space > 0 else b""
         end = at + int(digits) if digits.isdigit() else 0
         key, equals, value = body[space + 1 : end - 1].partition(b"=")
         if not equals or not at < end <= len(body) or body[end - 1 : end] != b"\n":
             raise damaged("a pax header is damaged", repr(body[at : at + 40]))
-        records[_decoded(key)] = value
+        if key in (b"path", b"size"):
+            _put(records, key.decode(), value)
+        elif key.startswith(b"GNU.sparse"):
+            records[_SPARSE] = key
         at = end
     return records
+
+
+def _put(records: dict[str, bytes], key: str, value: bytes) -> None:
+    """Readers differ in which of two values counts: that is how an archive shows two faces."""
+    if records.setdefault(key, value) != value:
+        raise damaged(f"an entry has two values for its {key}", f"{records[key][:100]!a} and {value[:100]!a}")
 
 
 def _pax_size(value: bytes, name: str) -> int:
