@@ -358,6 +358,8 @@ class TargetFacts:
     restore_program_major: int
     superuser: bool = False
     """The role may do everything."""
+    foreign_large_object_count: int = 0
+    """Large objects of other roles."""
 
 
 # -------------------------------------------------------------------------------------------------------- file storage

@@ -186,14 +186,16 @@ def _trusted(definition: str) -> bool:
 
 
 def _large_objects(dump: DumpFacts, target: TargetFacts) -> Iterator[tuple[Loss, list[DumpEntry]]]:
+    """The role's own are set aside; those of others stay, and may have the numbers that the dump's want."""
     entries = [entry for entry in dump.entries if entry.kind in ("BLOB", "BLOBS", "BLOB METADATA")]
-    if entries and target.large_object_count:
+    if entries and target.foreign_large_object_count:
         yield (
             Loss(
                 "large-objects",
-                f"the backup has large objects, and so has the target ({target.large_object_count}): "
-                "they live outside of every schema and cannot be kept aside",
-                "Remove the target's large objects first (SELECT lo_unlink(oid) FROM pg_largeobject_metadata).",
+                f"the backup has large objects, and the target has {target.foreign_large_object_count} of other roles, "
+                "which cannot be kept aside",
+                "Have their owner remove them (SELECT lo_unlink(oid) FROM pg_largeobject_metadata), or give them to "
+                "the app's role (ALTER LARGE OBJECT … OWNER TO …).",
                 tuple(entries),
             ),
             entries,

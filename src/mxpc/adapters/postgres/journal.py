@@ -23,7 +23,9 @@ JOURNAL = "mxpc$journal"
 INVENTORY = "mxpc$inventory"
 SCHEMAS = "mxpc$schemas"
 ADDED = "mxpc$added_blobs"
-TABLES = (JOURNAL, INVENTORY, SCHEMAS, ADDED)
+LARGE_OBJECTS = "mxpc$large_objects"
+PAGES = "mxpc$large_object_pages"
+TABLES = (JOURNAL, INVENTORY, SCHEMAS, ADDED, LARGE_OBJECTS, PAGES)
 
 UNKNOWN = "unknown"
 _COMMENT = (
@@ -69,6 +71,8 @@ def create(connection: Connection, archive: str, tool_version: str) -> None:
         CREATE TABLE "{PARKED}"."{INVENTORY}" (classid oid NOT NULL, objid oid NOT NULL, PRIMARY KEY (classid, objid));
         CREATE TABLE "{PARKED}"."{SCHEMAS}" (name text PRIMARY KEY, parked_as text);
         CREATE TABLE "{PARKED}"."{ADDED}" (blob text NOT NULL);
+        CREATE TABLE "{PARKED}"."{LARGE_OBJECTS}" (loid oid PRIMARY KEY, statements text[] NOT NULL);
+        CREATE TABLE "{PARKED}"."{PAGES}" (loid oid, start bigint, content bytea NOT NULL, PRIMARY KEY (loid, start));
     """)
     connection.execute(
         f'INSERT INTO "{PARKED}"."{JOURNAL}" (phase, archive, tool_version, server_major, journal_oid) '
@@ -184,5 +188,5 @@ def drop(connection: Connection) -> None:
     """End of the restore: journal and schema go in one transaction. The schema must hold nothing else: RESTRICT."""
     with connection.transaction():
         for table in TABLES:
-            connection.execute(f'DROP TABLE "{PARKED}"."{table}"')
+            connection.execute(f'DROP TABLE IF EXISTS "{PARKED}"."{table}"')
         connection.execute(f'DROP SCHEMA "{PARKED}" RESTRICT')

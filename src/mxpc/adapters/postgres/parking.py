@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection
 
 from mxpc import __version__
-from mxpc.adapters.postgres import journal
+from mxpc.adapters.postgres import journal, large_objects
 from mxpc.adapters.postgres.connection import RESTORING_APPLICATION, Connection
 from mxpc.adapters.postgres.dependents import dependents_outside
 from mxpc.adapters.postgres.journal import PARKED, ParkedSchema, Phase
@@ -47,6 +47,7 @@ def park(connection: Connection, archive: str, schemas: Collection[str]) -> None
         _take_inventory(connection)
         for number, name in enumerate(others, 1):
             _set_schema_aside(connection, name, f"{PARKED}${number}")
+    large_objects.set_aside(connection)
     # A table takes a lock for itself and one for each of its sequences, and others need some as well.
     size = max(lock_slots(connection) // 3, 50)
     run_in_batches(connection, [one.moving_to(PARKED) for one in moving], size)
@@ -144,7 +145,7 @@ def _drop_restored(connection: Connection, step: Step) -> None:
         f"SELECT extname FROM pg_extension WHERE pg_has_role(extowner, 'USAGE') AND {_NEW}", ["pg_extension"]
     ).fetchall():
         connection.execute(f"DROP EXTENSION IF EXISTS {quoted(extension)} CASCADE")
-    _unlink_large_objects(connection)
+    large_objects.drop_restored(connection)
 
 
 _NEW = f'oid NOT IN (SELECT objid FROM "{PARKED}"."{journal.INVENTORY}" WHERE classid = to_regclass(%s))'
@@ -173,21 +174,13 @@ def _drop_with_content(connection: Connection, name: str, step: Step) -> None:
     connection.execute(f"DROP SCHEMA IF EXISTS {quoted(name)} CASCADE")
 
 
-def _unlink_large_objects(connection: Connection) -> None:
-    query = (
-        "SELECT lo_unlink(oid) FROM (SELECT oid FROM pg_largeobject_metadata "
-        f"WHERE pg_has_role(lomowner, 'USAGE') AND {_NEW} LIMIT 500) AS made"
-    )
-    while connection.execute(query, ["pg_largeobject_metadata"]).fetchall():
-        pass
-
-
 def _move_back(connection: Connection) -> None:
     size = max(lock_slots(connection) // 3, 50)
     run_in_batches(connection, [one.moving_to("public") for one in _parked_objects(connection)], size)
     for schema in journal.schemas(connection):
         if schema.parked_as and _schema_exists(connection, schema.parked_as):
             connection.execute(f"ALTER SCHEMA {quoted(schema.parked_as)} RENAME TO {quoted(schema.name)}")
+    large_objects.bring_back(connection)
 
 
 def _parked_objects(connection: Connection) -> list[SchemaObject]:

@@ -61,6 +61,9 @@ def read_target_facts(connection: Connection, program: Program) -> TargetFacts:
         creatable_extensions=frozenset(_creatable(connection) if may_create else ()),
         schemas=frozenset(_schemas(connection)),
         large_object_count=_asked(connection, "SELECT count(*) FROM pg_largeobject_metadata"),
+        foreign_large_object_count=_asked(
+            connection, "SELECT count(*) FROM pg_largeobject_metadata WHERE NOT pg_has_role(lomowner, 'USAGE')"
+        ),
         interrupted=journal.interrupted(connection),
         restore_program=str(program),
         restore_program_major=program.major,
