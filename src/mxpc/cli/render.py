@@ -117,6 +117,9 @@ def _plan_lines(plan: RestorePlan) -> list[tuple[str, str]]:
     if summary and "files" in plan.options.halves:
         lines.append(("files", f"{words.count(summary.blob_count, 'file')}, {words.size(summary.blob_bytes)}"))
     lines.append(("with", plan.target.restore_program))
+    if plan.temporary_bytes is not None:
+        needed = words.size(plan.temporary_bytes) if plan.temporary_bytes else "none"
+        lines.append(("temporary disk", needed))
     return lines
 
 
@@ -130,6 +133,7 @@ def _plan_json(plan: RestorePlan, exit_code: int) -> dict[str, Any]:
         "put_back_first": asdict(plan.put_back_first) if plan.put_back_first else None,
         "contents": _summary_json(plan.summary) if plan.summary else None,
         "target": asdict(plan.target.database),
+        "temporary_bytes": plan.temporary_bytes,
         "findings": [asdict(one) for one in plan.findings],
     }
 

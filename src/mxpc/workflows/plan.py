@@ -66,6 +66,13 @@ class RestorePlan:
             return False
         return self.summary is None or self.summary.dump is not None
 
+    @property
+    def temporary_bytes(self) -> int | None:
+        """Temporary disk that it takes: the dump's size for several jobs, else nothing; None when it is not known."""
+        if self.options.jobs == 1 or not self.restores_database:
+            return 0
+        return self.summary.dump_size if self.summary else None
+
     def refuse(self) -> None:
         """Raise CheckRefused when a finding forbids the restore."""
         if self.refusals:
