@@ -48,10 +48,11 @@ def main() -> int:
 def _run(bench: Bench, only: list[str], scenarios: list[Scenario]) -> list[str]:
     """What is broken."""
     broken = []
-    for name in chosen(only):
+    for name, share in chosen(only):
         if bench.clock.over:
             broken.append(f"{name} was left out: the time is over")
             continue
+        bench.clock.share(share)
         _say(f"\n{name}")
         try:
             scenarios.append(SCENARIOS[name](bench))

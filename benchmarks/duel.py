@@ -75,23 +75,34 @@ class Result:
 
 
 class Clock:
-    """When no further round may begin. `say` is told what goes on."""
+    """When no further round may begin: each scenario has a share of the time that is left. `say` is told what goes on."""
 
     def __init__(self, minutes: float, say: Callable[[str], None]) -> None:
-        self._end = time.monotonic() + 60 * minutes
+        self._end = self._share_end = time.monotonic() + 60 * minutes
         self.say = say
+
+    def share(self, fraction: float) -> None:
+        """A scenario begins; it may use this part of what is left."""
+        now = time.monotonic()
+        self._share_end = now + fraction * (self._end - now)
 
     @property
     def over(self) -> bool:
+        """No further scenario may begin."""
         return time.monotonic() > self._end
+
+    @property
+    def share_over(self) -> bool:
+        """No further round of this scenario may begin."""
+        return time.monotonic() > self._share_end
 
 
 def alternate(contenders: Sequence[Contender], rounds: int, clock: Clock) -> dict[str, Result]:
     """Each contender once a round. Raises BrokenRun when the tool fails; a peer that fails is out."""
     results = {one.name: Result(one.name) for one in contenders}
     for number in range(rounds):
-        if number and clock.over:
-            clock.say("the time is over: no further round")
+        if number and clock.share_over:
+            clock.say("  its time is over: no further round")
             break
         for one in contenders:
             if not one.waits and number < (one.rounds or rounds):

@@ -23,7 +23,7 @@ class Sizes:
     small_tables: int
     rounds: int
     minutes: float
-    """After so long no further round begins."""
+    """After so long no further scenario begins, and when a scenario has used its share, no further round of it."""
 
 
 FULL = Sizes(
@@ -37,7 +37,7 @@ FULL = Sizes(
     many_tiny_blobs=200_000,
     small_tables=1_500,
     rounds=3,
-    minutes=24,
+    minutes=23,
 )
 QUICK = Sizes(
     database_scale=0.03,
