@@ -6,7 +6,7 @@ import click
 
 from mxpc.cli.options import Common, common_options, environment_options, file_option, halves, only_option, work_options
 from mxpc.cli.session import Session
-from mxpc.errors import RequestError
+from mxpc.errors import Interrupted, RequestError
 from mxpc.model import Half
 
 
@@ -103,7 +103,11 @@ def command(
     if plan:
         return show_plan(session, plan)
     assert report
-    return show_restore(session, report, progress.warnings)
+    try:
+        return show_restore(session, report, progress.warnings)
+    except Interrupted:
+        # Too late: all is done, and an exit code that says something else would be a lie.
+        return show_restore(session, report, progress.warnings)
 
 
 def _check_request(file: str | None, *, undo: bool, dry_run: bool) -> None:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from mxpc.archive.dump import DumpStream
 from mxpc.archive.layout import Place
 from mxpc.archive.reader import ArchiveEntry, ArchiveReader
-from mxpc.errors import CheckRefused, DatabaseError, HalfwayError, ToolError
+from mxpc.errors import CheckRefused, DatabaseError, HalfwayError, Interrupted, ToolError
 from mxpc.model import DumpFacts, FileDocument, Half, Severity, short_name
 from mxpc.ports import ArchiveInput, ByteReader
 from mxpc.progress import Task
@@ -55,6 +55,7 @@ class Restoring:
                 self._options.transfers,
                 self._progress,
                 max_held_bytes=self._options.max_held_bytes,
+                check=self._check_stop,
             )
             if self._store
             else None
@@ -72,8 +73,12 @@ class Restoring:
             self._accept()
         except BaseException as cause:
             self._settle(cause)
-        pruned = self._prune()
-        return self._report(missing, pruned)
+        try:
+            pruned = self._prune()
+            return self._report(missing, pruned)
+        except Interrupted:
+            self._progress.warned("the restore itself is done: the new content is in place, and stays")
+            raise
 
     # ------------------------------------------------------------------------------------------------------- the work
 

@@ -53,12 +53,17 @@ class Uploader:
         progress: Progress,
         *,
         max_held_bytes: int = 64 << 20,
+        check: Callable[[], None] = lambda: None,
     ) -> None:
-        """`max_held_bytes` bounds the small blobs that are held in memory: half of it waits, half of it is sent."""
+        """`max_held_bytes` bounds the small blobs that are held in memory: half of it waits, half of it is sent.
+
+        `check` is called before each request, from any thread, and raises when there is to be no further one.
+        """
         self._store = store
         self._note_added = note_added
         self._transfers = transfers
         self._window = max_held_bytes // 2
+        self._check = check
         self._progress = progress
         self.report = UploadReport()
 
@@ -92,6 +97,7 @@ class Uploader:
                 self._send_big(entry, entry.blob, entry.size)
 
     def _look(self, held: _Held) -> _Held:
+        self._check()
         stat = look_at(self._store, held.blob)
         return _Held(held.blob, held.content, there=stat is not None and self._same(stat, held.content))
 
@@ -109,7 +115,7 @@ class Uploader:
         self._note([one.blob for one in new])
         for _ in ordered_map(
             new,
-            lambda one: self._store.put(one.blob, len(one.content), [one.content]),
+            self._put,
             workers=self._transfers,
             weight=lambda one: len(one.content),
             max_weight=self._window,
@@ -120,14 +126,23 @@ class Uploader:
             self._count(len(one.content), sent=not one.there)
         batch.clear()
 
+    def _put(self, one: _Held) -> None:
+        self._check()
+        self._store.put(one.blob, len(one.content), [one.content])
+
     def _send_big(self, entry: ArchiveEntry, blob: str, size: int) -> None:
         stat = look_at(self._store, blob)
         if stat is None:
             self._note([blob])
-            self._store.put(blob, size, _chunks(entry))
+            self._store.put(blob, size, self._checked(_chunks(entry)))
         elif stat.size != size or not _equal_stream(self._store, stat, entry):
             raise _other_content(blob)
         self._count(size, sent=stat is None)
+
+    def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._check()
+            yield chunk
 
     def _note(self, blobs: list[str]) -> None:
         if blobs:
