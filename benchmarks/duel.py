@@ -75,7 +75,10 @@ class Result:
 
 
 class Clock:
-    """When no further round may begin: each scenario has a share of the time that is left. `say` is told what goes on."""
+    """When no further round may begin: each scenario has a share of the time that is left.
+
+    `say` is told what goes on.
+    """
 
     def __init__(self, minutes: float, say: Callable[[str], None]) -> None:
         self._end = self._share_end = time.monotonic() + 60 * minutes
