@@ -16,7 +16,7 @@ SHOWN = 5
 
 
 class Content:
-    """`thorough`: everything, as the tests compare it; else what takes a third of the time: hashes of rows, the number of
+    """`thorough`: everything, as the tests compare it; else what is quick: hashes of rows, the number of
     indexes, and what the file storage says of its objects. Raises BrokenRun when there is a difference.
     """
 
