@@ -7,23 +7,22 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from mxpc.archive import deflate
+from mxpc.archive.dumpblocks import END_OF_COPY, Blocks, BlockStart
 from mxpc.archive.dumpread import (
-    END_OF_COPY,
     HAS_COMPRESSION_BYTE,
     HAS_TABLE_AM,
-    Blocks,
-    BlockStart,
     TocEntry,
     Version,
     read_toc,
 )
 from mxpc.archive.dumpwrite import int_bytes, toc_bytes
-from mxpc.archive.gzipread import cut_short, damaged
+from mxpc.archive.gzipread import cut_short, damaged, located
 from mxpc.archive.layout import shown
 from mxpc.errors import ArchiveError
 from mxpc.model import DumpFacts
 from mxpc.ports import ByteReader
 
+_LARGE_OBJECTS = "BLOBS"
 _VERSION_TABLE = "mendixsystem$version"
 _ROW_LIMIT = 1 << 16
 _COLUMN = re.compile(r'"((?:[^"]|"")+)"|([^\s,()"]+)')
@@ -37,8 +36,16 @@ class DumpStream:
     Everything that does not fit raises ArchiveError. Memory is that of the table of contents.
     """
 
-    def __init__(self, reader: ByteReader, *, engine: deflate.Engine = deflate.DEFAULT) -> None:
+    def __init__(
+        self,
+        reader: ByteReader,
+        *,
+        engine: deflate.Engine = deflate.DEFAULT,
+        on_plain: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`on_plain` gets the number of bytes whenever data were decompressed; what it raises passes."""
         self._engine = engine
+        self._on_plain = on_plain
         self._toc, self._cursor = read_toc(reader)
         self._version_row: dict[str, str | None] = {}
         self._row_counts: dict[int, int] = {}
@@ -58,27 +65,42 @@ class DumpStream:
     def check(self, on_bytes: Callable[[int], None] = lambda _: None) -> DumpFacts:
         """Walk through all data: every entry that has some has it once and whole, and nothing follows.
 
-        What gzip compressed inside the dump is decompressed and checked as well. `on_bytes` gets the number of bytes
-        of the dump that were read since its last call.
+        What gzip compressed inside the dump is decompressed and checked as well; lz4 and zstd data are counted, no
+        more (`proves_data`). `on_bytes` gets the number of bytes of the dump that were read since its last call.
         """
         told = 0
         for block, entry, blocks in self._data():
-            self._walk(block, entry, blocks)
+            try:
+                self._walk(block, entry, blocks)
+            except ArchiveError as error:
+                raise self._located(error, entry) from error
             on_bytes(self._cursor.count - told)
             told = self._cursor.count
         on_bytes(self._cursor.count - told)
         return self.facts
 
-    def rewritten(self, *, version: tuple[int, ...] | None = None, leave_out: Collection[int] = ()) -> ByteReader:
+    @property
+    def proves_data(self) -> bool:
+        """Whether `check` looks into the data: they are plain, or compressed by gzip."""
+        return self._toc.compression in ("none", "gzip")
+
+    def rewritten(
+        self, *, version: tuple[int, ...] | None = None, leave_out: Collection[int] = (), checked: bool = False
+    ) -> ByteReader:
         """The same dump in an archive version that is at most `version`, without the entries of these dump ids.
 
         Constant memory. The data pass through as they are; when entries with data are left out, blocks are looked at
-        and theirs are dropped. Raises ArchiveError when the older version cannot hold the dump.
+        and theirs are dropped. With `checked` everything that `check` would find is an ArchiveError of the reader,
+        before it gives the bytes away that are wrong. Raises ArchiveError when the older version cannot hold the dump.
         """
         target = self._target_version(version)
-        return _Stream(self._rewritten(target, frozenset(leave_out)))
+        return _Stream(self._rewritten(target, frozenset(leave_out), checked=checked))
 
     # ------------------------------------------------------------------------------------------------------- checking
+
+    def _located(self, error: ArchiveError, entry: TocEntry | None = None) -> ArchiveError:
+        where = f", in the data of {shown(entry.facts.name)}" if entry else ""
+        return located(error, f"At byte {self._cursor.place} of the dump{where}.")
 
     def _data(self) -> Iterator[tuple[BlockStart, TocEntry, Blocks]]:
         """Each data block with its entry; at the end all entries must have had theirs."""
@@ -87,7 +109,11 @@ class DumpStream:
         while block := blocks.next():
             entry = missing.pop(block.dump_id, None)
             if entry is None:
-                raise damaged("the database dump has data that belong to no entry", f"block {block.dump_id}")
+                raise self._located(
+                    damaged("the database dump has data that belong to no entry", f"block {block.dump_id}")
+                )
+            if block.large_objects != (entry.facts.kind == _LARGE_OBJECTS):
+                raise self._located(damaged("the database dump has data of another kind", entry.facts.kind))
             yield block, entry, blocks
         if missing:
             first = next(iter(missing.values())).facts
@@ -99,12 +125,12 @@ class DumpStream:
         if block.large_objects:
             for _ in blocks.objects():
                 self._consume(self._plain(blocks.pieces())) if self._is_gzip else blocks.skip()
-        elif entry.facts.name == _VERSION_TABLE and entry.copy_statement and self._is_readable:
+        elif entry.facts.name == _VERSION_TABLE and entry.copy_statement and self.proves_data:
             text = self._gathered(self._plain(blocks.pieces()))
             self._version_row = _first_row(entry.copy_statement, text)
         elif self._is_gzip:
             self._note_rows(entry, _rows_in(self._plain(blocks.pieces())))
-        elif self._is_readable and _copies_its_own_rows(entry):
+        elif self.proves_data and _copies_its_own_rows(entry):
             self._note_rows(entry, blocks.count_rows())
         else:
             blocks.skip()
@@ -117,12 +143,14 @@ class DumpStream:
     def _is_gzip(self) -> bool:
         return self._toc.compression == "gzip"
 
-    @property
-    def _is_readable(self) -> bool:
-        return self._toc.compression in ("none", "gzip")
-
     def _plain(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        return _inflated(pieces, self._engine) if self._is_gzip else iter(pieces)
+        if not self._is_gzip:
+            yield from pieces
+            return
+        inflation = _Inflation(self._engine, self._on_plain)
+        for piece in pieces:
+            yield from inflation.feed(piece)
+        yield from inflation.end()
 
     @staticmethod
     def _consume(pieces: Iterable[bytes]) -> None:
@@ -144,39 +172,53 @@ class DumpStream:
             return own
         if version[:2] < HAS_TABLE_AM:
             raise ArchiveError(f"A database dump cannot be rewritten in archive version {version[0]}.{version[1]}")
-        if version[:2] < HAS_COMPRESSION_BYTE and not self._is_readable:
+        if version[:2] < HAS_COMPRESSION_BYTE and not self.proves_data:
             raise ArchiveError(
                 f"The database dump is compressed by {self._toc.compression}, which needs pg_restore 16 or newer",
                 hint="Install the PostgreSQL clients of version 16 or newer, or make the dump with gzip compression.",
             )
         return (version[0], version[1], 0)
 
-    def _rewritten(self, target: Version, leave_out: frozenset[int]) -> Iterator[bytes]:
+    def _rewritten(self, target: Version, leave_out: frozenset[int], *, checked: bool) -> Iterator[bytes]:
         yield from toc_bytes(self._toc, target, leave_out)
-        if any(entry.facts.has_data and entry.facts.dump_id in leave_out for entry in self._toc.entries):
-            yield from self._selected_data(leave_out)
+        if checked or any(entry.facts.has_data and entry.facts.dump_id in leave_out for entry in self._toc.entries):
+            yield from self._selected_data(leave_out, checked=checked)
         else:
             while data := self._cursor.rest():
                 yield data
 
-    def _selected_data(self, leave_out: frozenset[int]) -> Iterator[bytes]:
+    def _selected_data(self, leave_out: frozenset[int], *, checked: bool) -> Iterator[bytes]:
+        proved = checked and self._is_gzip
         for block, entry, blocks in self._data():
             if entry.facts.dump_id not in leave_out:
                 yield bytes((3 if block.large_objects else 1,)) + int_bytes(block.dump_id)
-                yield from self._copied(block, blocks)
+                try:
+                    yield from self._copied(block, blocks, self._proved if proved else Blocks.copied)
+                except ArchiveError as error:
+                    raise self._located(error, entry) from error
             elif block.large_objects:
                 for _ in blocks.objects():
                     blocks.skip()
             else:
                 blocks.skip()
 
-    def _copied(self, block: BlockStart, blocks: Blocks) -> Iterator[bytes]:
+    @staticmethod
+    def _copied(block: BlockStart, blocks: Blocks, copy: Callable[[Blocks], Iterator[bytes]]) -> Iterator[bytes]:
         if not block.large_objects:
-            yield from blocks.copied()
+            yield from copy(blocks)
             return
         for oid in blocks.objects():
             yield int_bytes(oid)
-            yield from blocks.copied()
+            yield from copy(blocks)
+        yield int_bytes(0)
+
+    def _proved(self, blocks: Blocks) -> Iterator[bytes]:
+        """One stream, each piece once it was decompressed without trouble."""
+        inflation = _Inflation(self._engine, self._on_plain)
+        for piece in blocks.pieces():
+            self._consume(inflation.feed(piece))
+            yield int_bytes(len(piece)) + piece
+        self._consume(inflation.end())
         yield int_bytes(0)
 
 
@@ -198,24 +240,38 @@ class _Stream:
         return data
 
 
-def _inflated(pieces: Iterable[bytes], engine: deflate.Engine) -> Iterator[bytes]:
+class _Inflation:
     """The plain content of one zlib stream, proved by its checksum. Nothing at all is an empty content."""
-    inflater = engine.inflater(15)
-    empty = True
-    for piece in pieces:
-        empty = False
-        try:
-            while piece:
-                yield inflater.decompress(piece, 1 << 20)
-                piece = inflater.unconsumed_tail  # noqa: PLW2901
-        except engine.errors as error:
-            raise damaged("the data in the database dump are damaged", str(error)) from error
-        if inflater.unused_data:
+
+    def __init__(self, engine: deflate.Engine, on_plain: Callable[[int], None]) -> None:
+        self._inflater = engine.inflater(15)
+        self._errors = engine.errors
+        self._on_plain = on_plain
+        self._empty = True
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """What the next piece, which is not empty, has to give."""
+        self._empty = False
+        while piece:
+            yield self._decompress(piece)
+            piece = self._inflater.unconsumed_tail
+        if self._inflater.unused_data:
             raise damaged("the data in the database dump are damaged", "something follows the end of the data")
-    while not (inflater.eof or empty):
-        if not (data := inflater.decompress(b"", 1 << 20)):
-            raise cut_short("The data of a table in the database dump have no end.")
-        yield data
+
+    def end(self) -> Iterator[bytes]:
+        """The rest; ArchiveError when the stream is not complete."""
+        while not (self._inflater.eof or self._empty):
+            if not (data := self._decompress(b"")):
+                raise cut_short("The data of a table in the database dump have no end.")
+            yield data
+
+    def _decompress(self, piece: bytes) -> bytes:
+        try:
+            data = self._inflater.decompress(piece, 1 << 20)
+        except self._errors as error:
+            raise damaged("the data in the database dump are damaged", str(error)) from error
+        self._on_plain(len(data))
+        return data
 
 
 def _rows_in(pieces: Iterable[bytes]) -> int | None:

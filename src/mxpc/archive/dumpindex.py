@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from mxpc.archive.dumpread import Blocks, Toc, read_toc
+from mxpc.archive.dumpblocks import Blocks
+from mxpc.archive.dumpread import Toc, read_toc
 from mxpc.archive.gzipread import damaged
 
 _POSITION_SET = 2
@@ -27,7 +28,7 @@ def index_dump(file: BinaryIO) -> None:
     blocks = Blocks(cursor)
     positions: dict[int, int] = {}
     while True:
-        position = cursor.count - (len(cursor.buffer) - cursor.at)
+        position = cursor.place
         block = blocks.next()
         if block is None:
             break

@@ -1,12 +1,12 @@
-"""The bytes of PostgreSQL's custom format: header, table of contents, data blocks. As pg_backup_archiver.c has them."""
+"""Header and table of contents of PostgreSQL's custom format, as pg_backup_archiver.c has them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from struct import Struct
 
-from mxpc.archive.gzipread import cut_short, damaged
+from mxpc.archive.dumpcursor import MAX_TEXT, Cursor
+from mxpc.archive.gzipread import damaged, located
 from mxpc.archive.layout import shown
 from mxpc.errors import ArchiveError
 from mxpc.model import DumpEntry, DumpFacts
@@ -18,19 +18,19 @@ OLDEST, NEWEST = (1, 12), (1, 16)
 """Archive versions of pg_dump 9.0 to 18."""
 HAS_TABLE_AM, HAS_COMPRESSION_BYTE, HAS_RELKIND = (1, 14), (1, 15), (1, 16)
 COMPRESSIONS = ("none", "gzip", "lz4", "zstd")
-MAX_TOC_ENTRIES = 2_000_000
-MAX_TOC_BYTES = 256 << 20
-"""The biggest app that is known of has 2,000 tables and some 10 MB of table of contents."""
-_INT = Struct("<BI")
-_INT_SIZE = _INT.size
-_READ = 1 << 18
+MAX_TOC_ENTRIES = 500_000
+MAX_TOC_BYTES = MAX_TEXT
+"""The biggest app that is known of has 2,000 tables, 30,000 entries and some 10 MB of table of contents."""
+MAX_DEPENDENCIES = 2_000_000
+"""Of all entries together: some four for each."""
+MAX_NAME = 1 << 16
+"""Bytes of the name of an entry: a function's has its arguments, at most a hundred with names of 63 bytes."""
+MAX_STATEMENT = 1 << 20
+"""Bytes of a COPY statement: at most 1,600 columns with names of 63 bytes, which may double by quoting."""
+MAX_DUMP_ID = 100_000_000
+"""pg_restore makes a table of as many places as the biggest number says."""
 _SHOWN_DEFINITION = 4000
 """Bytes: the arguments of a function come in front of its language."""
-_DATA, _BLOBS = 1, 3
-
-END_OF_COPY = b"\\.\n\n\n"
-"""What pg_dump writes behind the last row of a table."""
-_END_OF_STREAM = END_OF_COPY + bytes(_INT_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,56 +60,6 @@ class Toc:
     facts: DumpFacts
 
 
-class Cursor:
-    """Takes ints, texts and blocks from a stream, with nothing but ArchiveError for what does not fit."""
-
-    def __init__(self, stream: ByteReader) -> None:
-        self._stream = stream
-        self.buffer = b""
-        self.at = 0
-        self.count = 0
-        """Bytes fetched from the stream so far."""
-
-    def more(self) -> bool:
-        """Put more bytes behind those that are left; False at the end of the stream."""
-        data = self._stream.read(_READ)
-        self.count += len(data)
-        self.buffer = self.buffer[self.at :] + data if self.at < len(self.buffer) else data
-        self.at = 0
-        return bool(data)
-
-    def exactly(self, size: int) -> bytes:
-        """The next `size` bytes."""
-        while len(self.buffer) - self.at < size:
-            if not self.more():
-                raise cut_short("The database dump in it has no end.")
-        self.at += size
-        return self.buffer[self.at - size : self.at]
-
-    def rest(self) -> bytes:
-        """What is in the buffer, else some more; b"" at the end."""
-        if self.at == len(self.buffer) and not self.more():
-            return b""
-        data, self.at = self.buffer[self.at :], len(self.buffer)
-        return data
-
-    def byte(self) -> int:
-        """One byte as a number."""
-        return self.exactly(1)[0]
-
-    def number(self) -> int:
-        """Sign byte and four bytes."""
-        sign, magnitude = _INT.unpack(self.exactly(_INT_SIZE))
-        return -int(magnitude) if sign else int(magnitude)
-
-    def text(self) -> bytes | None:
-        """Length and bytes; None for a negative length."""
-        size = self.number()
-        if size > MAX_TOC_BYTES:
-            raise damaged("a text of the database dump is impossibly long", f"{size} bytes")
-        return None if size < 0 else self.exactly(size)
-
-
 class _Recorder(Cursor):
     """A cursor that keeps what was taken since `begin`."""
 
@@ -118,6 +68,7 @@ class _Recorder(Cursor):
         self._kept: list[bytes] = []
         self.kept_size = 0
         self.total = 0
+        self.dependencies = 0
 
     def begin(self) -> None:
         self._kept, self.kept_size = [], 0
@@ -138,6 +89,19 @@ class _Recorder(Cursor):
 def read_toc(stream: ByteReader) -> tuple[Toc, Cursor]:
     """Header and table of contents, and a cursor that stands at the first data block."""
     take = _Recorder(stream)
+    try:
+        return _read_toc(take), _behind(take, stream)
+    except ArchiveError as error:
+        raise located(error, f"At byte {take.place} of the dump.") from error
+
+
+def _behind(take: _Recorder, stream: ByteReader) -> Cursor:
+    cursor = Cursor(stream)
+    cursor.buffer, cursor.at, cursor.count = take.buffer, take.at, take.count
+    return cursor
+
+
+def _read_toc(take: _Recorder) -> Toc:
     version, offset_size = _read_identity(take)
     take.begin()
     compression = _read_compression(take, version)
@@ -149,11 +113,20 @@ def read_toc(stream: ByteReader) -> tuple[Toc, Cursor]:
     count = take.number()
     if not 0 <= count <= MAX_TOC_ENTRIES:
         raise damaged("the table of contents of the database dump has an impossible length", str(count))
-    entries = tuple(_read_entry(take, version, offset_size) for _ in range(count))
+    entries = tuple(_entries(take, count, version, offset_size))
     facts = DumpFacts(version, compression, created, database, server, program, tuple(entry.facts for entry in entries))
-    cursor = Cursor(stream)
-    cursor.buffer, cursor.at, cursor.count = take.buffer, take.at, take.count
-    return Toc(version, offset_size, compression, compression_field, head, entries, facts), cursor
+    return Toc(version, offset_size, compression, compression_field, head, entries, facts)
+
+
+def _entries(take: _Recorder, count: int, version: Version, offset_size: int) -> Iterator[TocEntry]:
+    """Each entry, whose numbers differ: pg_restore forgets the first of two."""
+    numbers: set[int] = set()
+    for _ in range(count):
+        entry = _read_entry(take, version, offset_size)
+        if entry.facts.dump_id in numbers:
+            raise damaged("two entries of the database dump have one number", f"number {entry.facts.dump_id}")
+        numbers.add(entry.facts.dump_id)
+        yield entry
 
 
 def _read_identity(take: Cursor) -> tuple[Version, int]:
@@ -194,23 +167,23 @@ def _read_entry(take: _Recorder, version: Version, offset_size: int) -> TocEntry
     dump_id = take.number()
     has_data = take.number() != 0
     take.text(), take.text()  # oids
-    tag, kind = take.text(), take.text()
+    tag, kind = take.text(MAX_NAME), take.text(MAX_NAME)
     take.number()  # section
     definition = take.text()
     take.text()  # drop
-    copy_statement, schema = take.text(), take.text()
+    copy_statement, schema = take.text(MAX_STATEMENT), take.text(MAX_NAME)
     take.text()  # tablespace
     if version >= HAS_TABLE_AM:
         take.text()
     relkind_at = take.kept_size
     if version >= HAS_RELKIND:
         take.number()
-    owner = take.text()
+    owner = take.text(MAX_NAME)
     take.text()  # with oids
-    dependencies = tuple(iter(lambda: _dependency(take.text()), None))
+    dependencies = tuple(_dependencies(take))
     raw = take.kept()
     take.exactly(1 + offset_size)
-    if dump_id <= 0:
+    if not 0 < dump_id <= MAX_DUMP_ID:
         raise damaged("the table of contents of the database dump has an impossible entry", f"number {dump_id}")
     facts = DumpEntry(
         dump_id,
@@ -225,10 +198,14 @@ def _read_entry(take: _Recorder, version: Version, offset_size: int) -> TocEntry
     return TocEntry(facts, _plain(copy_statement), raw, relkind_at)
 
 
-def _dependency(text: bytes | None) -> int | None:
-    if text is not None and not (text.isdigit() and len(text) <= 10):
-        raise damaged("the table of contents of the database dump has an impossible dependency", repr(text[:40]))
-    return None if text is None else int(text)
+def _dependencies(take: _Recorder) -> Iterator[int]:
+    while (text := take.text()) is not None:
+        take.dependencies += 1
+        if not (text.isdigit() and len(text) <= 10):
+            raise damaged("the table of contents of the database dump has an impossible dependency", repr(text[:40]))
+        if take.dependencies > MAX_DEPENDENCIES:
+            raise ArchiveError(f"The entries of the database dump have more than {MAX_DEPENDENCIES} dependencies")
+        yield int(text)
 
 
 def _plain(text: bytes | None) -> str | None:
@@ -242,144 +219,3 @@ def _shown_text(text: bytes | None) -> str:
 def _moment(numbers: list[int]) -> str:
     second, minute, hour, day, month, year, _ = numbers
     return f"{year + 1900:04}-{month + 1:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
-
-
-# ---------------------------------------------------------------------------------------------------------- data blocks
-
-
-@dataclass(frozen=True, slots=True)
-class BlockStart:
-    """A data block begins."""
-
-    dump_id: int
-    large_objects: bool
-    """The block is a series of large objects, each a stream of its own."""
-
-
-class Blocks:
-    """The data blocks after a table of contents. For each, `next` and then `pieces` to its end."""
-
-    def __init__(self, cursor: Cursor) -> None:
-        self._cursor = cursor
-
-    def next(self) -> BlockStart | None:
-        """The next block, None at the end of the dump."""
-        cursor = self._cursor
-        if cursor.at == len(cursor.buffer) and not cursor.more():
-            return None
-        kind = cursor.byte()
-        if kind not in (_DATA, _BLOBS):
-            raise damaged("the database dump has a block of an unknown kind", f"type {kind}")
-        return BlockStart(cursor.number(), kind == _BLOBS)
-
-    def objects(self) -> Iterator[int]:
-        """The numbers of a block's large objects; take the `pieces` of each."""
-        while oid := self._cursor.number():
-            yield oid
-
-    def pieces(self) -> Iterator[bytes]:
-        """The content of one stream, without the lengths between its pieces."""
-        cursor = self._cursor
-        while size := cursor.number():
-            if size < 0:
-                raise damaged("the database dump has a piece of impossible length", str(size))
-            while size:
-                piece = self._some(size)
-                size -= len(piece)
-                yield piece
-
-    def skip(self) -> None:
-        """Pass over one stream."""
-        for _ in self.copied():
-            pass
-
-    def copied(self, headers: _HeaderNewlines | None = None) -> Iterator[bytes]:
-        """One stream as it is, with the lengths between its pieces and the zero at its end."""
-        cursor = self._cursor
-        walk = headers.walk if headers else _walk
-        while True:
-            end, complete = walk(cursor.buffer, cursor.at)
-            yield cursor.buffer[cursor.at : end]
-            yield from self._behind_buffer(end)
-            if complete:
-                return
-            if len(cursor.buffer) - cursor.at < _INT_SIZE and not cursor.more():
-                raise cut_short("The database dump in it has no end.")
-
-    def count_rows(self) -> int | None:
-        """Pass over one uncompressed stream of COPY text; its rows, or None when it does not end as pg_dump ends it."""
-        newlines, tail = 0, b""
-        for piece in self.copied(count_newlines := _HeaderNewlines()):
-            newlines += piece.count(b"\n")
-            tail = (tail + piece[-len(_END_OF_STREAM) :])[-len(_END_OF_STREAM) :]
-        if tail != _END_OF_STREAM:
-            return None
-        return newlines - count_newlines.found - END_OF_COPY.count(b"\n")
-
-    def _behind_buffer(self, end: int) -> Iterator[bytes]:
-        """What is missing up to a position behind the buffer; the cursor stands there afterwards."""
-        cursor = self._cursor
-        while end > len(cursor.buffer):
-            end -= len(cursor.buffer)
-            cursor.at = len(cursor.buffer)
-            if not cursor.more():
-                raise cut_short("The database dump in it has no end.")
-            yield cursor.buffer[:end]
-        cursor.at = end
-
-    def _some(self, size: int) -> bytes:
-        cursor = self._cursor
-        if cursor.at == len(cursor.buffer) and not cursor.more():
-            raise cut_short("The database dump in it has no end.")
-        piece = cursor.buffer[cursor.at : cursor.at + size]
-        cursor.at += len(piece)
-        return piece
-
-
-def _walk(buffer: bytes, at: int) -> tuple[int, bool]:
-    """From piece to piece until the zero at the stream's end (True), or as far as the buffer tells where the next is.
-
-    A close loop: pg_dump -Z0 makes a piece of each row, so there are millions.
-    """
-    last = len(buffer) - _INT_SIZE
-    unpack = _INT.unpack_from
-    while at <= last:
-        sign, size = unpack(buffer, at)
-        at += _INT_SIZE
-        if not size:
-            return at, True
-        if sign:
-            raise damaged("the database dump has a piece of impossible length", f"-{size}")
-        at += size
-    return at, False
-
-
-class _HeaderNewlines:
-    """As `_walk`, and counts the bytes of lengths that look like newlines: who counts rows takes them off again."""
-
-    def __init__(self) -> None:
-        self.found = 0
-
-    def walk(self, buffer: bytes, at: int) -> tuple[int, bool]:
-        last = len(buffer) - _INT_SIZE
-        unpack = _INT.unpack_from
-        newlines, found = _NEWLINES, 0
-        try:
-            while at <= last:
-                sign, size = unpack(buffer, at)
-                at += _INT_SIZE
-                if not size:
-                    return at, True
-                if sign:
-                    raise damaged("the database dump has a piece of impossible length", f"-{size}")
-                found += newlines[size & 0xFFFF]
-                if size > 0xFFFF:
-                    found += newlines[size >> 16]
-                at += size
-            return at, False
-        finally:
-            self.found += found
-
-
-_NEWLINES = bytes((high == 0x0A) + (low == 0x0A) for high in range(256) for low in range(256))
-"""How many of the two bytes of a number are newlines."""

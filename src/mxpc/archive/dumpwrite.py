@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from io import BytesIO
 
+from mxpc.archive.dumpcursor import Cursor
 from mxpc.archive.dumpread import (
     COMPRESSIONS,
     HAS_COMPRESSION_BYTE,
     HAS_RELKIND,
-    Cursor,
     Toc,
     TocEntry,
     Version,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mxpc.archive.dump import DumpStream
-from mxpc.archive.layout import MAX_METADATA_SIZE, METADATA_NAME, Place, decode
+from mxpc.archive.layout import MAX_METADATA_SIZE, METADATA_NAME, Place, decode, printable
 from mxpc.archive.reader import ArchiveEntry, ArchiveReader
 from mxpc.errors import ArchiveError
 from mxpc.model import ArchiveSummary, DumpFacts
@@ -13,6 +13,11 @@ from mxpc.ports import ByteReader
 
 _READ = 1 << 18
 _NAMED_EXTRAS = 100
+PLAIN_BYTES = 8 << 30
+"""Data in a dump up to this size may be as empty as they like: decompressing them takes ten seconds or so."""
+MAX_RATIO = 4000
+"""One compression makes a thousandth of zeros, which the other may shrink once more; real data never shrink so."""
+_UNPROVED = "The data in the dump are compressed by {}: their lengths were checked, their content was not."
 
 
 def scan(stream: ByteReader, *, on_bytes: Callable[[int], None] = lambda _: None) -> ArchiveSummary:
@@ -20,11 +25,10 @@ def scan(stream: ByteReader, *, on_bytes: Callable[[int], None] = lambda _: None
 
     `on_bytes` gets the number of bytes of the input consumed since its last call. Raises ArchiveError.
     """
-    told = _Told(stream, on_bytes)
-    reader = ArchiveReader(told)
-    findings = _Findings()
-    for entry in reader:
-        findings.take(entry)
+    with ArchiveReader(_Told(stream, on_bytes)) as reader:
+        findings = _Findings(reader)
+        for entry in reader:
+            findings.take(entry)
     return ArchiveSummary(
         kind=reader.kind,
         compressed_size=reader.compressed_count,
@@ -55,7 +59,10 @@ class _Told:
 class _Findings:
     """What the entries add up to."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: ArchiveReader) -> None:
+        self._reader = reader
+        self._plain_bytes = 0
+        self._unproved: str | None = None
         self.metadata: dict[str, str] | None = None
         self.dump: DumpFacts | None = None
         self.dump_size = 0
@@ -75,10 +82,22 @@ class _Findings:
         else:
             self.extra_count += 1
             if len(self.extra_names) < _NAMED_EXTRAS:
-                self.extra_names.append(entry.name)
+                self.extra_names.append(printable(entry.name))
 
     def _take_dump(self, entry: ArchiveEntry) -> None:
-        self.dump = DumpStream(entry).check(self._count_dump)
+        stream = DumpStream(entry, on_plain=self._bound_plain)
+        self.dump = stream.check(self._count_dump)
+        self._unproved = None if stream.proves_data else self.dump.compression
+
+    def _bound_plain(self, count: int) -> None:
+        """Each of two compressions, one in the other, may blow up a thousandfold."""
+        self._plain_bytes += count
+        if self._plain_bytes > PLAIN_BYTES and self._plain_bytes > MAX_RATIO * self._reader.compressed_count:
+            raise ArchiveError(
+                f"The data in the database dump are above {MAX_RATIO} times the size of the archive",
+                evidence=f"{self._plain_bytes} bytes so far, out of {self._reader.compressed_count}.",
+                hint="No database shrinks like that. Do not restore this archive; find out where it comes from.",
+            )
 
     def _count_dump(self, count: int) -> None:
         self.dump_size += count
@@ -86,6 +105,7 @@ class _Findings:
     def notes(self) -> tuple[str, ...]:
         metadata = self.metadata or {}
         return (
+            *([_UNPROVED.format(self._unproved)] if self._unproved else ()),
             *_difference("dumpSize", metadata, self.dump_size, "the dump has"),
             *_difference("filesSize", metadata, self.blob_bytes, "the files have"),
         )

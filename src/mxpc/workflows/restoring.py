@@ -107,15 +107,15 @@ class Restoring:
             raise
 
     def _consume(self, halves: frozenset[Half], *, to_the_end: bool = True) -> None:
-        reader = ArchiveReader(self._archive.open())
-        entries = self._entries(reader, halves, to_the_end=to_the_end)
-        if Half.FILES in halves and self._uploader:
-            self._progress.started(Task.UPLOAD_FILES, **self._file_totals())
-            self._uploader.upload(entries)
-            self._progress.finished(Task.UPLOAD_FILES)
-        else:
-            for _ in entries:
-                pass
+        with ArchiveReader(self._archive.open()) as reader:
+            entries = self._entries(reader, halves, to_the_end=to_the_end)
+            if Half.FILES in halves and self._uploader:
+                self._progress.started(Task.UPLOAD_FILES, **self._file_totals())
+                self._uploader.upload(entries)
+                self._progress.finished(Task.UPLOAD_FILES)
+            else:
+                for _ in entries:
+                    pass
 
     def _schemas(self) -> frozenset[str]:
         """Schemas besides public that the dump brings: what the target has under these names is set aside too."""
@@ -157,6 +157,7 @@ class Restoring:
         rewritten = stream.rewritten(
             version=READABLE_BY_ALL if needs_rewriting and compression_allows else None,
             leave_out=selection.leave_out,
+            checked=self._plan.summary is None,
         )
         size = self._plan.summary.dump_size if self._plan.summary else None
         several = self._options.jobs > 1
