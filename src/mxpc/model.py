@@ -50,6 +50,19 @@ class TlsMode(StrEnum):
     VERIFY_FULL = "verify-full"
 
 
+class Login(StrEnum):
+    """How the tool proves who it is."""
+
+    KEYS = "keys"
+    """With the password, the keys or the signature that the settings have."""
+    AWS = "AWS identity"
+    """With what AWS gives to whom the tool runs as: IRSA, EKS pod identity, instance role, keys of the environment."""
+    AZURE = "Azure identity"
+    """With a token of the workload or managed identity that the tool runs as."""
+    GOOGLE = "Google identity"
+    """With a token of the service account that the tool runs as."""
+
+
 @dataclass(frozen=True)
 class DatabaseSettings:
     """How to reach the environment's PostgreSQL database."""
@@ -62,6 +75,10 @@ class DatabaseSettings:
     tls_mode: TlsMode = TlsMode.PREFER
     tls_root_cert: str | None = None
     """Path of a PEM file, or libpq's word `system`; None leaves libpq's default."""
+    login: Login = Login.KEYS
+    """Other than KEYS: there is no password, each new connection gets a fresh token, and only over TLS."""
+    region: str | None = None
+    """AWS region of the server, where the login is AWS."""
 
 
 class KeyPattern(StrEnum):
@@ -124,11 +141,55 @@ class S3Settings:
     """PEM file of further trusted roots."""
     insecure: bool = False
     """True: certificates are not checked."""
+    login: Login = Login.KEYS
 
     @property
     def place(self) -> str:
         """Bucket and server for messages."""
         return f"bucket {self.bucket} at {self.endpoint}"
+
+
+@dataclass(frozen=True)
+class AzureSettings:
+    """A container of Azure Blob Storage and how to reach it."""
+
+    endpoint: str
+    """URL of the account's blob service, without container: `https://account.blob.core.windows.net`."""
+    account: str
+    container: str
+    layout: KeyLayout
+    other_layouts: tuple[KeyLayout, ...] = ()
+    account_key: str | None = field(default=None, repr=False)
+    shared_access_signature: str | None = field(default=None, repr=False)
+    """`sv=…&sig=…`, percent-encoded, without a question mark."""
+    ca_file: str | None = None
+    insecure: bool = False
+    login: Login = Login.KEYS
+
+    @property
+    def place(self) -> str:
+        """Container and server for messages."""
+        return f"container {self.container} at {self.endpoint}"
+
+
+@dataclass(frozen=True)
+class GoogleSettings:
+    """A bucket of Google Cloud Storage that is reached as a service account, not with keys of the S3 dialect."""
+
+    endpoint: str
+    bucket: str
+    layout: KeyLayout
+    other_layouts: tuple[KeyLayout, ...] = ()
+    ca_file: str | None = None
+    insecure: bool = False
+
+    @property
+    def place(self) -> str:
+        """Bucket and server for messages."""
+        return f"bucket {self.bucket} at {self.endpoint}"
+
+
+StoreSettings = S3Settings | AzureSettings | GoogleSettings
 
 
 @dataclass(frozen=True)
@@ -138,7 +199,7 @@ class EnvironmentSettings:
     environment: Environment
     app: AppFacts
     database: DatabaseSettings
-    storage: S3Settings | None
+    storage: StoreSettings | None
     """None where only the database was asked for."""
     notes: tuple[str, ...] = ()
     """Which rule led to what, one sentence each."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from mxpc.adapters.credentials import Credentials, TrustOptions
 from mxpc.adapters.jdbc import JdbcUrl, host_and_port, parse_jdbc_url
+from mxpc.adapters.logins.choice import DatabaseLogin, database_login
 from mxpc.errors import RequestError
-from mxpc.model import DatabaseSettings, TlsMode
+from mxpc.model import DatabaseSettings, Login, TlsMode
 
 _STRENGTH = list(TlsMode)
 """From the weakest to the strongest, in libpq's order."""
@@ -38,19 +39,22 @@ def database_settings(keys: Credentials, trust: TrustOptions, env: Mapping[str, 
     url = keys.get("database-jdbc-url")
     jdbc = parse_jdbc_url(url, keys.place) if url else None
     host, port = (jdbc.host, jdbc.port) if jdbc else _explicit_host(keys)
-    tls = _tls(jdbc, trust, env, keys.place)
+    user = (jdbc and jdbc.user) or keys.need("database-username")
+    password = (jdbc and jdbc.password) or keys.get_exact("database-password")
+    login = DatabaseLogin(Login.KEYS) if password else _login(keys, host, user, env)
+    tls = _tls(jdbc, trust, env, keys.place, login.login)
     settings = DatabaseSettings(
         host=host,
         port=port,
         name=(jdbc and jdbc.database) or keys.need("database-name"),
-        user=(jdbc and jdbc.user) or keys.need("database-username"),
-        password=(jdbc and jdbc.password) or keys.get_exact("database-password"),
+        user=user,
+        password=password,
         tls_mode=tls.mode,
         tls_root_cert=tls.root_cert,
+        login=login.login,
+        region=login.region,
     )
-    if settings.password is None:
-        raise _no_password(keys)
-    notes = (*(_jdbc_notes(jdbc, settings, keys) if jdbc else ()), tls.note)
+    notes = (*(_jdbc_notes(jdbc, settings, keys) if jdbc else ()), *login.notes, tls.note)
     return DatabaseAnswer(settings, notes)
 
 
@@ -80,13 +84,16 @@ def _explicit_host(keys: Credentials) -> tuple[str, int]:
         raise RequestError(f"database-host in {keys.place} is no host: {error}") from None
 
 
-def _no_password(keys: Credentials) -> RequestError:
-    """Where a login by identity will be chosen instead, once there is one."""
-    return RequestError(
+def _login(keys: Credentials, host: str, user: str, env: Mapping[str, str]) -> DatabaseLogin:
+    """The login by identity that host or user stand for. Raises RequestError when they stand for none."""
+    if login := database_login(host, user, env):
+        return login
+    raise RequestError(
         f"database-password is missing or empty in {keys.place}",
-        evidence="without it the app logs in with AWS IAM or with an Azure managed identity",
-        hint="these logins are not supported yet: for the backup use a database user that has a password, "
-        "with --database-secret or --credentials-dir",
+        evidence=f"without it the app logs in with AWS IAM or with an Azure managed identity, but {host} is neither a "
+        "host of *.rds.amazonaws.com nor of *.postgres.database.azure.com",
+        hint="use the server's own host name, or a database user that has a password, with --database-secret or "
+        "--credentials-dir",
     )
 
 
@@ -111,9 +118,11 @@ def _explicit_values(keys: Credentials) -> list[tuple[str, str | None]]:
     return [("host", name), ("name", keys.get("database-name")), ("user", keys.get("database-username"))]
 
 
-def _tls(jdbc: JdbcUrl | None, trust: TrustOptions, env: Mapping[str, str], place: str) -> _Tls:
+def _tls(jdbc: JdbcUrl | None, trust: TrustOptions, env: Mapping[str, str], place: str, login: Login) -> _Tls:
     """The option, PGSSLMODE, the JDBC URL, else `prefer`; only the option may weaken what a JDBC URL demands."""
     mode, origin = _mode(jdbc, trust, env, place)
+    if login is not Login.KEYS and not _is_strict(mode):
+        mode, origin = _for_tokens(mode, origin, login)
     root = trust.db_sslrootcert or env.get("PGSSLROOTCERT") or (jdbc.tls_root_cert if jdbc else None)
     return _Tls(mode, root, f"sslmode {mode} is from {origin}")
 
@@ -129,6 +138,17 @@ def _mode(jdbc: JdbcUrl | None, trust: TrustOptions, env: Mapping[str, str], pla
     if wished:
         return wished, "PGSSLMODE"
     return (planned, here) if planned else (TlsMode.PREFER, "the default")
+
+
+def _for_tokens(mode: TlsMode, origin: str, login: Login) -> tuple[TlsMode, str]:
+    """A token is a password in plain text, and these servers take it only over TLS."""
+    if mode is TlsMode.DISABLE:
+        raise RequestError(
+            f"sslmode disable of {origin} does not go together with the login by {login}",
+            evidence="the token would cross the network unencrypted, and the server takes it over TLS only",
+            hint="use require, verify-ca or verify-full",
+        )
+    return TlsMode.REQUIRE, f"the login by {login}, which needs more than {mode} of {origin}"
 
 
 def _is_strict(mode: TlsMode) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import obstore
 
+from mxpc.adapters.object_store_client import StoreLogin
 from mxpc.adapters.object_store_patience import PROBE_PATIENCE, TRANSFER_PATIENCE, GaveUp, Patience, persist
 from mxpc.adapters.object_store_trouble import OBSTORE_ERRORS, CutShort, Kind, Trouble, trouble_of
 from mxpc.adapters.object_transfer import Download, ETagTrust, KeepsError, SentParts, md5_of
@@ -44,7 +45,9 @@ MOST_PARTS = 9_000
 class ObjectFileStore:
     """A FileStore over three obstore stores of one bucket: `reading` and `writing` do not retry, `patient` does.
 
-    Any number of threads. `concurrency` hears of slow-downs. `place` is bucket and server for messages.
+    Any number of threads. `concurrency` hears of slow-downs. `place` is bucket and server for messages. `login` knows
+    why a login failed. `etags_are_md5` is what is known beforehand; with `reads_back` every upload that no ETag proves
+    is read back.
     """
 
     hints: ClassVar[Mapping[Kind, str]] = {}
@@ -59,6 +62,9 @@ class ObjectFileStore:
         place: str,
         layouts: Sequence[KeyLayout],
         concurrency: Concurrency | None = None,
+        login: StoreLogin[Any] | None = None,
+        etags_are_md5: bool | None = None,
+        reads_back: bool = False,
     ) -> None:
         self._reading = reading
         self._writing = writing
@@ -67,7 +73,9 @@ class ObjectFileStore:
         self._layouts = tuple(layouts)
         self._layout = self._layouts[0]
         self._concurrency = concurrency or Concurrency(1)
-        self._etags = ETagTrust()
+        self._etags = ETagTrust(etags_are_md5)
+        self._login = login
+        self._reads_back = reads_back
 
     # ------------------------------------------------------------------------------------------------------- looking
 
@@ -130,12 +138,12 @@ class ObjectFileStore:
                     if blob := self._layout.blob(meta["path"]):
                         yield self._stat(blob, meta)
         except OBSTORE_ERRORS as error:
-            trouble = trouble_of(error)
+            trouble = self._heard(error)
             if trouble.kind is Kind.FORBIDDEN:
                 raise BlobForbidden(
                     f"the identity may not list {self._place}",
                     evidence=trouble.evidence,
-                    hint="Give it s3:ListBucket, or go without what needs the list.",
+                    hint="Give it the right to list (s3:ListBucket), or go without what needs the list.",
                 ) from error
             raise self._error("cannot list", trouble) from error
 
@@ -265,7 +273,8 @@ class ObjectFileStore:
             return
         stored = self._persist(lambda: obstore.head(self._reading, key))
         same = stored["size"] == sent.size
-        if same and self._etags.are_md5 is not False and not sent.is_proved_by(stored["e_tag"]):
+        doubtful = self._reads_back or self._etags.are_md5 is not False
+        if same and doubtful and not sent.is_proved_by(stored["e_tag"]):
             same = self._read_back(key, sent).digests == sent.digests
             if same:
                 self._etags.disagreed()
@@ -297,6 +306,9 @@ class ObjectFileStore:
         return persist(attempt, patience, self._heard)
 
     def _heard(self, error: BaseException) -> Trouble:
+        """Read obstore's error. Raises RequestError or FileStoreError when there were no credentials to ask with."""
+        if self._login:
+            self._login.check()
         trouble = trouble_of(error)
         if trouble.kind is Kind.BUSY:
             self._concurrency.slowed()

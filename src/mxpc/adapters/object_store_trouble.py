@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PreconditionError
 
 OBSTORE_ERRORS = (BaseError, OSError, ValueError)
 """What obstore's calls raise: FileNotFoundError, PermissionError and ValueError besides its own."""
@@ -44,10 +44,20 @@ LOGIN_CODES = frozenset(
         "InvalidSecurity",
         "AccountProblem",
         "NotSignedUp",
+        # Azure
+        "AuthenticationFailed",
+        "InvalidAuthenticationInfo",
+        "NoAuthenticationInformation",
+        "KeyBasedAuthenticationNotPermitted",
+        "AccountIsDisabled",
+        # Google
+        "AuthenticationRequired",
     }
 )
 CODES = {
     "NoSuchBucket": Kind.NO_BUCKET,
+    "ContainerNotFound": Kind.NO_BUCKET,
+    "ContainerBeingDeleted": Kind.NO_BUCKET,
     "AccessDenied": Kind.FORBIDDEN,
     "RequestTimeTooSkewed": Kind.CLOCK,
     "AuthorizationHeaderMalformed": Kind.REGION,
@@ -60,9 +70,12 @@ CODES = {
     "RequestLimitExceeded": Kind.BUSY,
     "TooManyRequests": Kind.BUSY,
     "RequestTimeout": Kind.BUSY,
+    "ServerBusy": Kind.BUSY,
+    "OperationTimedOut": Kind.BUSY,
     # What arrived was not what was sent: damaged on the way, so the same request may work.
     "XAmzContentSHA256Mismatch": Kind.BROKEN,
     "BadDigest": Kind.BROKEN,
+    "Md5Mismatch": Kind.BROKEN,
     "IncompleteBody": Kind.BROKEN,
     "InternalError": Kind.BROKEN,
     "OperationAborted": Kind.BROKEN,
@@ -115,6 +128,8 @@ def trouble_of(error: BaseException) -> Trouble:
         return Trouble(Kind.BROKEN, str(error))
     text = str(error)
     answered = re.search(r"status code: (\d{3})([^:\n]*)", text)
+    if not answered and (named := _named(error)):
+        return Trouble(named, text.split("\n", 1)[0][:EVIDENCE_LIMIT])
     if answered:
         return _from_answer(int(answered[1]), answered[0].removeprefix("status code: "), text)
     for pattern, kind, words in CONNECTION_WORDS:
@@ -123,11 +138,23 @@ def trouble_of(error: BaseException) -> Trouble:
     return Trouble(Kind.REFUSED, text.split("\n", 1)[0][:EVIDENCE_LIMIT])
 
 
+def _named(error: BaseException) -> Kind | None:
+    """What the class says where no answer is quoted: folders, and deleting many at once."""
+    if isinstance(error, FileNotFoundError):
+        return Kind.NO_BLOB
+    if isinstance(error, PreconditionError):
+        return Kind.CHANGED
+    return Kind.NO_RANGE if "Requested range was invalid" in str(error) or "larger than" in str(error) else None
+
+
 def _from_answer(status: int, status_line: str, text: str) -> Trouble:
     # Code and Message only: the XML of a refused signature also carries the key id and what was signed.
     code = _xml("Code", text)
     evidence = ": ".join(part for part in (f"HTTP {status_line.strip()}", code, _xml("Message", text)) if part)
-    return Trouble(_kind(status, code, "Error performing HEAD" in text), evidence[:EVIDENCE_LIMIT])
+    # Azure's message goes on with ids and times; Azurite has one code for a wrong signature and a missing right.
+    unproved = "failed to authenticate" in evidence
+    kind = Kind.LOGIN if unproved else _kind(status, code, "Error performing HEAD" in text)
+    return Trouble(kind, " ".join(evidence.split())[:EVIDENCE_LIMIT])
 
 
 def _kind(status: int, code: str, headless: bool) -> Kind:

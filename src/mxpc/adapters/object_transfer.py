@@ -87,8 +87,8 @@ class Download:
 class ETagTrust:
     """Whether the ETags of a bucket are MD5s. They are not under SSE-KMS or SSE-C, though they look the same."""
 
-    def __init__(self) -> None:
-        self.are_md5: bool | None = None
+    def __init__(self, are_md5: bool | None = None) -> None:
+        self.are_md5 = are_md5
 
     def agreed(self) -> None:
         """One was the MD5 of its content."""

@@ -35,9 +35,9 @@ class Wiring:
     def file_store(self) -> FileStore | None:
         if self.settings.storage is None:
             return None
-        from mxpc.adapters.s3 import S3FileStore
+        from mxpc.adapters.stores import file_store
 
-        return S3FileStore(self.settings.storage, concurrency=self.concurrency)
+        return file_store(self.settings.storage, concurrency=self.concurrency)
 
 
 def wire(

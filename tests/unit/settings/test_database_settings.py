@@ -91,13 +91,14 @@ def test_missing_or_empty_key_is_named_with_its_place(key: str, value: str | Non
 
 
 @pytest.mark.parametrize("value", ["", None])
-def test_absent_password_says_which_logins_are_not_supported(value: str | None) -> None:
+def test_absent_password_and_a_host_of_no_cloud_says_which_logins_there_are(value: str | None) -> None:
     values = {**EXPLICIT, "database-password": value or ""}
     with pytest.raises(RequestError, match="database-password") as refused:
         read(values)
     assert "IAM" in refused.value.evidence
     assert "managed identity" in refused.value.evidence
-    assert "not supported yet" in refused.value.hint
+    assert "pg.example.com is neither" in refused.value.evidence
+    assert "--credentials-dir" in refused.value.hint
 
 
 def test_blanks_of_a_password_are_kept() -> None:

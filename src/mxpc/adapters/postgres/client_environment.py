@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mxpc.adapters.children import minimal_environment
+from mxpc.adapters.logins.database import database_password
 from mxpc.adapters.postgres.connection import client_options
 from mxpc.errors import RequestError
 from mxpc.model import DatabaseSettings
@@ -54,7 +55,9 @@ def client_environment(
 @contextlib.contextmanager
 def _password_file(settings: DatabaseSettings) -> Iterator[str | None]:
     """A file that only we can read; the user's own where no password is set."""
-    password = settings.password if settings.password is not None else os.environ.get("PGPASSWORD")
+    password = database_password(settings)
+    if password is None:
+        password = os.environ.get("PGPASSWORD")
     if password is None:
         yield os.environ.get("PGPASSFILE")
         return

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from mxpc.adapters.logins.database import database_password, login_hint
 from mxpc.errors import DatabaseError
 from mxpc.model import DatabaseSettings
 
@@ -79,7 +80,8 @@ def _arguments(settings: DatabaseSettings, application: str) -> dict[str, Any]:
         "port": settings.port,
         "dbname": settings.name,
         "user": settings.user,
-        "password": settings.password,
+        # Asked for at each try: a token expires, and counts when the session begins.
+        "password": database_password(settings),
         "sslmode": settings.tls_mode.value,
         "sslrootcert": settings.tls_root_cert,
         # PGHOSTADDR and PGOPTIONS of the user's environment are meant for other databases.
@@ -187,16 +189,18 @@ def _may_pass(error: psycopg.Error) -> bool:
 def _unreachable(settings: DatabaseSettings, error: psycopg.Error) -> DatabaseError:
     evidence = " ".join(str(error).split())
     return DatabaseError(
-        f"cannot connect to {place(settings)} as {settings.user}", evidence=evidence, hint=_connect_hint(evidence)
+        f"cannot connect to {place(settings)} as {settings.user}",
+        evidence=evidence,
+        hint=_connect_hint(settings, evidence),
     )
 
 
-def _connect_hint(evidence: str) -> str:
+def _connect_hint(settings: DatabaseSettings, evidence: str) -> str:
     text = evidence.lower()
     if "does not exist" in text and "database" in text:
         return "Check database-name in the environment's database Secret."
     if any(one in text for one in ("authentication", "password", "no pg_hba.conf entry", "role ")):
-        return "Check database-username and database-password in the environment's database Secret."
+        return login_hint(settings.login)
     if any(one in text for one in ("ssl", "certificate")):
         return "Check --db-sslmode and --db-sslrootcert against what the server offers."
     return (

@@ -16,7 +16,7 @@ from mxpc.adapters.postgres.rows import count_rows
 from mxpc.adapters.postgres.target_facts import read_target_facts
 from mxpc.adapters.programs import Programs
 from mxpc.errors import DatabaseError
-from mxpc.model import DatabaseFacts, DatabaseSettings, FileDocument, FileTotals, TargetFacts
+from mxpc.model import DatabaseFacts, DatabaseSettings, FileDocument, FileTotals, Login, TargetFacts
 from mxpc.ports import ByteReader
 from mxpc.progress import Progress, Silent, Task
 
@@ -99,6 +99,11 @@ class PostgresTarget:
             major = connection.info.server_version // 10000
         program = self._programs.pg_restore(major)
         self._progress.noted(f"restoring with {program}")
+        if jobs > 1 and self._settings.login is Login.AWS:
+            # It keeps its first password for the connection that it opens when all jobs are done; RDS takes a token for
+            # 15 minutes only.
+            self._progress.noted("one job, not more: pg_restore could not log in again when its AWS token has expired")
+            jobs = 1
         warnings = run_pg_restore(program, self._settings, major, dump, jobs=jobs, temp_dir=self._temp_dir)
         with self._control.use("writing the journal") as connection:
             self._check_ours(connection)

@@ -1,0 +1,78 @@
+"""The file storage in Google Cloud Storage, as a service account. With HMAC keys `mxpc.adapters.s3` serves it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from mxpc.adapters.logins.google import STORAGE_SCOPE, google_token
+from mxpc.adapters.object_store import ObjectFileStore
+from mxpc.adapters.object_store_client import StoreLogin, client_options, retries
+from mxpc.adapters.object_store_patience import STALL_TIMEOUT, TRANSFER_PATIENCE, UPLOAD_STALL_TIMEOUT
+from mxpc.adapters.object_store_trouble import Kind
+from mxpc.model import GoogleSettings
+from mxpc.streams import Concurrency
+
+if TYPE_CHECKING:
+    from obstore.store import GCSConfig, GCSCredential, GCSStore
+
+__all__ = ["GoogleFileStore"]
+
+
+class GoogleFileStore(ObjectFileStore):
+    """The FileStore of an environment whose blobs are in a bucket of Google Cloud Storage.
+
+    Logs in as the service account of the pod or machine. Connects with the first request. Trusts as S3 does.
+    """
+
+    hints: ClassVar[Mapping[Kind, str]] = {
+        Kind.NO_BUCKET: "Check storage-endpoint and storage-bucket-name in the Secret of the file storage.",
+        Kind.LOGIN: "The token of the Google service account was refused.",
+        Kind.FORBIDDEN: "Give the service account roles/storage.objectUser on the bucket.",
+        Kind.CERTIFICATE: "Name the CA with --storage-ca-file or SSL_CERT_FILE.",
+        Kind.BROKEN: "Check that the endpoint can be reached from here, then try again.",
+        Kind.BUSY: "Try again later, or with fewer --transfers.",
+    }
+
+    def __init__(
+        self,
+        settings: GoogleSettings,
+        *,
+        concurrency: Concurrency | None = None,
+        env: Mapping[str, str] = os.environ,
+    ) -> None:
+        login: StoreLogin[GCSCredential] = StoreLogin(lambda: _bearer(env))
+        super().__init__(
+            reading=_store(settings, login, tries=0, stall=STALL_TIMEOUT),
+            writing=_store(settings, login, tries=0, stall=UPLOAD_STALL_TIMEOUT),
+            patient=_store(settings, login, tries=TRANSFER_PATIENCE.tries, stall=UPLOAD_STALL_TIMEOUT),
+            place=settings.place,
+            layouts=(settings.layout, *settings.other_layouts),
+            concurrency=concurrency,
+            login=login,
+        )
+
+
+def _bearer(env: Mapping[str, str]) -> GCSCredential:
+    token = google_token(env, STORAGE_SCOPE)
+    return {"token": token.text, "expires_at": token.expires}
+
+
+def _store(settings: GoogleSettings, login: StoreLogin[GCSCredential], *, tries: int, stall: timedelta) -> GCSStore:
+    from obstore.store import GCSStore
+
+    return GCSStore(
+        settings.bucket,
+        config=_config(settings),
+        client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
+        retry_config=retries(tries),
+        credential_provider=login,
+    )
+
+
+def _config(settings: GoogleSettings) -> GCSConfig:
+    # Without skip_signature: obstore would take it from a GOOGLE_* variable of the environment.
+    config: dict[str, object] = {"skip_signature": False, "base_url": settings.endpoint.rstrip("/")}
+    return config  # type: ignore[return-value]

@@ -1,0 +1,89 @@
+"""What the clients of all object stores are told: timeouts, trust, retries, and where their logins come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import mxpc
+from mxpc.adapters.object_store_patience import CONNECT_TIMEOUT, REQUEST_TIMEOUT, TRANSFER_PATIENCE
+from mxpc.errors import FileStoreError, RequestError, ServiceError, ToolError
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+C = TypeVar("C")
+
+
+class StoreLogin(Generic[C]):
+    """What obstore asks for credentials, again when those that it has expire. Any thread.
+
+    obstore would tell a failure as a text of its own: `check` raises it as it was.
+    """
+
+    def __init__(self, fetch: Callable[[], C]) -> None:
+        self._fetch = fetch
+        self._error: ToolError | None = None
+
+    def __call__(self) -> C:
+        try:
+            credential = self._fetch()
+        except ToolError as error:
+            self._error = error
+            raise
+        self._error = None
+        return credential
+
+    def check(self) -> None:
+        """Raise RequestError or FileStoreError when the last login failed."""
+        error = self._error
+        if isinstance(error, ServiceError):
+            raise FileStoreError(error.what, evidence=error.evidence, hint=error.hint) from error
+        if error:
+            raise error
+
+
+def client_options(endpoint: str, ca_file: str | None, stall: timedelta, *, insecure: bool) -> ClientConfig:
+    """`stall` is how long no byte may come. Raises RequestError for a ca_file that cannot be used."""
+    options: ClientConfig = {
+        "allow_http": not is_https(endpoint),
+        "allow_invalid_certificates": insecure,
+        "connect_timeout": CONNECT_TIMEOUT,
+        "read_timeout": stall,
+        "timeout": REQUEST_TIMEOUT,
+        "user_agent": f"mxpc-backup-restore-cli/{mxpc.__version__}",
+    }
+    if ca_file:
+        options["root_certificate"] = _roots(ca_file)
+    return options
+
+
+def is_https(endpoint: str) -> bool:
+    """Whether the connection is encrypted."""
+    return not endpoint.lower().startswith("http://")
+
+
+def _roots(path: str) -> bytes:
+    hint = "--storage-ca-file takes certificates in PEM form."
+    try:
+        pem = Path(path).read_bytes()
+    except OSError as error:
+        raise RequestError(f"cannot read the CA file {path}", evidence=str(error.strerror), hint=hint) from error
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise RequestError(f"there is no certificate in the CA file {path}", hint=hint)
+    return pem
+
+
+def retries(most: int) -> RetryConfig:
+    """obstore's own retries, with the bounds of ours."""
+    return {
+        "max_retries": most,
+        "retry_timeout": timedelta(seconds=TRANSFER_PATIENCE.seconds),
+        "backoff": {
+            "init_backoff": timedelta(seconds=TRANSFER_PATIENCE.first_wait),
+            "max_backoff": timedelta(seconds=TRANSFER_PATIENCE.longest_wait),
+            "base": 2,
+        },
+    }
