@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterable
 from typing import IO, Any
 from urllib.parse import quote, quote_plus
 
+_OBEYED = re.compile(
+    r"\x1b(?!\[[0-9;]{0,8}m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+"""What a terminal obeys, new lines, tabs and our colours apart: names in a backup and words of a server may have it."""
 SHORTEST_SECRET = 4
 """A shorter value would blank out innocent text, and protects nothing."""
 
@@ -47,12 +52,13 @@ class Console:
         self._print(self.messages, text)
 
     def _print(self, stream: IO[str], text: str) -> None:
+        harmless = _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", self.redact(text))
         with self._lock:
             try:
-                print(self.redact(text), file=stream, flush=True)
+                print(harmless, file=stream, flush=True)
             except UnicodeEncodeError:
                 encoding = getattr(stream, "encoding", None) or "ascii"
-                safe = self.redact(text).encode(encoding, "backslashreplace").decode(encoding)
+                safe = harmless.encode(encoding, "backslashreplace").decode(encoding)
                 print(safe, file=stream, flush=True)
             except OSError:
                 return  # nobody reads it any more: no reason to fail a backup

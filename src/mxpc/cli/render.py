@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mxpc.archive.layout import printable
 from mxpc.cli import words
 from mxpc.cli.session import Session
 from mxpc.model import ArchiveSummary, Environment, Finding, LossKind, Severity
@@ -266,8 +267,9 @@ def _summary_json(summary: ArchiveSummary) -> dict[str, Any]:
 
 
 def _lines(session: Session, lines: list[tuple[str, str]]) -> None:
+    """One line each, whatever a backup has for its names."""
     for label, text in lines:
-        session.console.result(f"{label:<{LABEL_WIDTH}}{text}")
+        session.console.result(printable(f"{label:<{LABEL_WIDTH}}{text}"))
 
 
 def _environment(environment: Environment) -> str:

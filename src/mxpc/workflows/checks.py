@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mxpc.archive.layout import printable
 from mxpc.model import (
     AppFacts,
     ArchiveSummary,
@@ -70,7 +71,7 @@ def same_app(dump: DumpFacts, target: TargetFacts, *, allow: bool) -> Iterator[F
         yield Finding(
             Severity.WARN if allow else Severity.REFUSE,
             "other-app",
-            f"the backup is of the app {there}, the environment holds the app {here}",
+            f"the backup is of the app {printable(there)}, the environment holds the app {printable(here)}",
             "Data of one app cannot be used by another: its runtime would drop the tables. "
             "If both are the same app under two names, use --allow-other-app.",
         )
@@ -171,7 +172,7 @@ def _label(entry: DumpEntry) -> str:
 
 def _some(texts: tuple[str, ...] | list[str], most: int = 5) -> str:
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
-    return ", ".join(texts[:most]) + more
+    return ", ".join(map(printable, texts[:most])) + more
 
 
 def _major(version: str) -> int | None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from mxpc.archive.layout import printable
 from mxpc.model import DumpEntry, DumpFacts, TargetFacts
 
 OUTSIDE_OF_SCHEMAS = {
@@ -110,11 +111,15 @@ def _extensions(dump: DumpFacts, target: TargetFacts) -> Iterator[tuple[Loss, li
         if entry.kind == "EXTENSION" and entry.name not in available:
             loss = Loss(
                 "extensions",
-                f"the extension {entry.name} is not installed, and the role may not create it",
-                f'As an administrator, in the target database: CREATE EXTENSION "{entry.name}".',
+                f"the extension {printable(entry.name)} is not installed, and the role may not create it",
+                f"As an administrator, in the target database: CREATE EXTENSION {_quoted(entry.name)}.",
                 _shown_needing(dump, {entry.dump_id}),
             )
             yield loss, [entry]
+
+
+def _quoted(name: str) -> str:
+    return '"' + printable(name).replace('"', '""') + '"'
 
 
 def _needing(dump: DumpFacts, ids: Collection[int]) -> list[DumpEntry]:
@@ -145,7 +150,7 @@ def _beyond_the_role(dump: DumpFacts, target: TargetFacts) -> Iterator[tuple[Los
         if topic := _topic_beyond_the_role(entry, created, target):
             topics.setdefault(topic, []).append(entry)
     for topic, entries in topics.items():
-        names = ", ".join(f"{one.kind.lower()} {one.name}" for one in entries[:5])
+        names = ", ".join(printable(f"{one.kind.lower()} {one.name}") for one in entries[:5])
         more = f" and {len(entries) - 5} more" if len(entries) > 5 else ""
         yield (
             Loss(

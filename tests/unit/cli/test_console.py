@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from mxpc.cli import words
 from mxpc.cli.console import Console
 from mxpc.cli.progress import LineProgress
-from mxpc.cli.session import Session
+from mxpc.cli.session import Session, Style
 from mxpc.cli.signals import interruptible
 from mxpc.errors import Interrupted
 from mxpc.progress import Task
@@ -37,6 +38,14 @@ def test_a_terminal_without_unicode_gets_escapes_instead_of_an_error() -> None:
     printed = Console(results=io.TextIOWrapper(raw, "ascii"))
     printed.result("überblick ✓")
     assert raw.getvalue() == b"\\xfcberblick \\u2713\n"
+
+
+def test_what_a_terminal_obeys_is_escaped_except_our_colours() -> None:
+    printed, results, messages = console()
+    printed.message(Style(on=True).error("error:") + " a\x1b[2Jb\x9bc\x07\r\u202e\td\n  e")
+    assert messages.getvalue() == "\x1b[1;31merror:\x1b[0m a\\u001b[2Jb\\u009bc\\u0007\\u000d\\u202e\td\n  e\n"
+    printed.result_json({"name": "\x1b[2J\x9b\u202e"})
+    assert json.loads(results.getvalue()) == {"name": "\x1b[2J\x9b\u202e"}
 
 
 def test_progress_without_a_terminal_is_a_line_for_each_task_that_ended() -> None:
