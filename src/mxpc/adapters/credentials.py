@@ -5,11 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qs, quote, quote_plus
 
 from mxpc.errors import RequestError
 
-SECRET_KEYS = ("database-password", "storage-secret-access-key", "storage-azure-account-key")
+AZURE_SIGNATURE_KEY = "mx-runtime-com.mendix.storage.azure.SharedAccessSignature"
+"""A setting of the runtime, under the name that secret stores give to such settings: it has no key of its own."""
+
+SECRET_KEYS = (
+    *("database-password", "storage-secret-access-key", "storage-azure-account-key"),
+    AZURE_SIGNATURE_KEY,
+)
 """Keys whose whole value must never be printed; a JDBC URL may hold a password as well."""
 
 
@@ -55,6 +61,15 @@ class Credentials:
             raise self.missing(key)
         return value
 
+    def switch(self, key: str, *, default: bool) -> bool:
+        """A value that is true or false. Raises RequestError when it is neither."""
+        value = self.get(key)
+        if value is None:
+            return default
+        if value.lower() not in ("true", "false"):
+            raise RequestError(f"{key} in {self.place} is neither true nor false", evidence=f"it is {value[:20]!r}")
+        return value.lower() == "true"
+
     def missing(self, key: str, hint: str = "") -> RequestError:
         """The error for a key that is needed and absent."""
         state = "is empty" if key in self.values else "is missing"
@@ -63,7 +78,8 @@ class Credentials:
 
     def secrets(self) -> tuple[str, ...]:
         """Values of the secret keys, as they are and as they may appear in texts."""
-        return all_forms(*(value for key in SECRET_KEYS if (value := self.get_exact(key))))
+        signature = parse_qs((self.get(AZURE_SIGNATURE_KEY) or "").lstrip("?")).get("sig", [])
+        return all_forms(*(value for key in SECRET_KEYS if (value := self.get_exact(key))), *signature)
 
 
 def all_forms(*secrets: str | None) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from mxpc.adapters.settings import environment_settings
 from mxpc.errors import RequestError
 from mxpc.model import AppFacts, Environment, EnvironmentSettings
 
-_KEY_PREFIXES = ("database-", "storage-")
+_KEY_PREFIXES = ("database-", "storage-", "mx-runtime-com.mendix.storage.")
 _LARGEST_FILE = 1 << 20
 """Kubernetes lets no Secret be larger than 1 MiB."""
 

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
 
+from obstore.exceptions import BaseError
+
 from mxpc.adapters.logins.google import STORAGE_SCOPE, google_token
 from mxpc.adapters.object_store import ObjectFileStore
 from mxpc.adapters.object_store_client import StoreLogin, client_options, retries
 from mxpc.adapters.object_store_patience import STALL_TIMEOUT, TRANSFER_PATIENCE, UPLOAD_STALL_TIMEOUT
 from mxpc.adapters.object_store_trouble import Kind
+from mxpc.errors import RequestError
 from mxpc.model import GoogleSettings
 from mxpc.streams import Concurrency
 
@@ -24,7 +27,8 @@ __all__ = ["GoogleFileStore"]
 class GoogleFileStore(ObjectFileStore):
     """The FileStore of an environment whose blobs are in a bucket of Google Cloud Storage.
 
-    Logs in as the service account of the pod or machine. Connects with the first request. Trusts as S3 does.
+    Logs in with the file that GOOGLE_APPLICATION_CREDENTIALS of `env` names, else as the service account of the pod or
+    machine. Connects with the first request. Trusts as S3 does. Raises RequestError when a file cannot be used.
     """
 
     hints: ClassVar[Mapping[Kind, str]] = {
@@ -43,11 +47,12 @@ class GoogleFileStore(ObjectFileStore):
         concurrency: Concurrency | None = None,
         env: Mapping[str, str] = os.environ,
     ) -> None:
-        login: StoreLogin[GCSCredential] = StoreLogin(lambda: _bearer(env))
+        file = env.get("GOOGLE_APPLICATION_CREDENTIALS")
+        login: StoreLogin[GCSCredential] | None = None if file else StoreLogin(lambda: _bearer(env))
         super().__init__(
-            reading=_store(settings, login, tries=0, stall=STALL_TIMEOUT),
-            writing=_store(settings, login, tries=0, stall=UPLOAD_STALL_TIMEOUT),
-            patient=_store(settings, login, tries=TRANSFER_PATIENCE.tries, stall=UPLOAD_STALL_TIMEOUT),
+            reading=_store(settings, login, file, tries=0, stall=STALL_TIMEOUT),
+            writing=_store(settings, login, file, tries=0, stall=UPLOAD_STALL_TIMEOUT),
+            patient=_store(settings, login, file, tries=TRANSFER_PATIENCE.tries, stall=UPLOAD_STALL_TIMEOUT),
             place=settings.place,
             layouts=(settings.layout, *settings.other_layouts),
             concurrency=concurrency,
@@ -60,19 +65,32 @@ def _bearer(env: Mapping[str, str]) -> GCSCredential:
     return {"token": token.text, "expires_at": token.expires}
 
 
-def _store(settings: GoogleSettings, login: StoreLogin[GCSCredential], *, tries: int, stall: timedelta) -> GCSStore:
+def _store(
+    settings: GoogleSettings,
+    login: StoreLogin[GCSCredential] | None,
+    file: str | None,
+    *,
+    tries: int,
+    stall: timedelta,
+) -> GCSStore:
     from obstore.store import GCSStore
 
-    return GCSStore(
-        settings.bucket,
-        config=_config(settings),
-        client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
-        retry_config=retries(tries),
-        credential_provider=login,
-    )
-
-
-def _config(settings: GoogleSettings) -> GCSConfig:
-    # Without skip_signature: obstore would take it from a GOOGLE_* variable of the environment.
-    config: dict[str, object] = {"skip_signature": False, "base_url": settings.endpoint.rstrip("/")}
-    return config  # type: ignore[return-value]
+    # obstore would take skip_signature from a GOOGLE_* variable of the environment.
+    config: GCSConfig = {"skip_signature": False, "base_url": settings.endpoint.rstrip("/")}
+    if file:
+        config["application_credentials"] = file
+    try:
+        return GCSStore(
+            settings.bucket,
+            config=config,
+            client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
+            retry_config=retries(tries),
+            credential_provider=login,
+        )
+    except BaseError as error:
+        # Its text quotes the file's content where that is no JSON.
+        raise RequestError(
+            f"cannot use the credentials in GOOGLE_APPLICATION_CREDENTIALS: {file}",
+            evidence=type(error).__name__,
+            hint="Expected is the JSON file of a service account key.",
+        ) from None

@@ -24,7 +24,7 @@ def environment_settings(
 ) -> EnvironmentSettings:
     """`storage` is None where only the database is asked for. Raises RequestError."""
     for_database = database_settings(database, trust, env)
-    for_storage = storage_settings(storage, app, trust) if storage else None
+    for_storage = storage_settings(storage, app, trust, env) if storage else None
     places = (database, storage) if storage else (database,)
     return EnvironmentSettings(
         environment=environment,
