@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +13,8 @@ from mxpc.errors import RequestError
 from mxpc.model import AppFacts, Environment, EnvironmentSettings
 
 _KEY_PREFIXES = ("database-", "storage-", "mx-runtime-com.mendix.storage.")
+_KEY = re.compile(r"[A-Za-z0-9][-._A-Za-z0-9]*")
+"""What Kubernetes allows as a key of a Secret, without names that mean a folder."""
 _LARGEST_FILE = 1 << 20
 """Kubernetes lets no Secret be larger than 1 MiB."""
 
@@ -77,3 +81,21 @@ def _read_value(path: Path) -> str:
     if text is None:
         raise RequestError(f"{path} is not a text of at most 1 MiB in UTF-8")
     return text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
+
+
+def write_credentials(folder: Path, values: Mapping[str, str]) -> None:
+    """Make such a folder (0700) with a file (0600) for each key. Raises RequestError when it is there with content."""
+    try:
+        folder.mkdir(mode=0o700, parents=False, exist_ok=True)
+        if any(folder.iterdir()):
+            raise RequestError(f"the folder {folder} is not empty", hint="Name a new folder.")
+        folder.chmod(0o700)
+        for key, value in sorted(values.items()):
+            if not _KEY.fullmatch(key):
+                continue
+            descriptor = os.open(folder / key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                # Reading takes one newline from the end.
+                file.write(f"{value}\n" if value.endswith("\n") else value)
+    except OSError as error:
+        raise RequestError(f"cannot write the credentials into {folder}", evidence=error.strerror or "") from error

@@ -86,13 +86,8 @@ class KubernetesSource:
 
     def settings(self, *, storage: bool = True) -> EnvironmentSettings:
         """One request an object: 5 with storage, 3 without. Raises RequestError or KubernetesError."""
-        access = find_access(
-            self._kubeconfig, self._context, env=self._variables, service_account=self._service_account
-        )
-        with connect(access, self._variables, self._retries) as client:
-            reader = _Reader(client, access, self._environment.namespace)
-            app = reader.mendix_app(self._environment.name)
-            found = {part: self._secret(reader, part, app) for part in Part if storage or part is Part.DATABASE}
+        parts = tuple(Part) if storage else (Part.DATABASE,)
+        access, app, found = self._read(parts)
         facts, app_notes = app_facts(app)
         return environment_settings(
             self._environment,
@@ -107,6 +102,23 @@ class KubernetesSource:
                 *(note for _, note in found.values()),
             ),
         )
+
+    def credentials(self) -> Credentials:
+        """The values of both Secrets, as they are. Raises RequestError or KubernetesError."""
+        _, _, found = self._read(tuple(Part))
+        values = {key: value for keys, _ in found.values() for key, value in keys.values.items()}
+        return Credentials(" and ".join(keys.place for keys, _ in found.values()), values)
+
+    def _read(
+        self, parts: tuple[Part, ...]
+    ) -> tuple[ClusterAccess, Mapping[str, Any], dict[Part, tuple[Credentials, str]]]:
+        access = find_access(
+            self._kubeconfig, self._context, env=self._variables, service_account=self._service_account
+        )
+        with connect(access, self._variables, self._retries) as client:
+            reader = _Reader(client, access, self._environment.namespace)
+            app = reader.mendix_app(self._environment.name)
+            return access, app, {part: self._secret(reader, part, app) for part in parts}
 
     def _secret(self, reader: _Reader, part: Part, app: Mapping[str, Any]) -> tuple[Credentials, str]:
         override = self._overrides.database if part is Part.DATABASE else self._overrides.storage

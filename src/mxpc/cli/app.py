@@ -28,6 +28,8 @@ COMMANDS = {
     "restore": "Put a backup into an environment, or leave it as it was.",
     "verify": "Read a whole backup as a restore would, and say what that proved.",
     "inspect": "Print what is in a backup.",
+    "files": "Compare the files that the database names with those in the storage.",
+    "credentials": "Write an environment's credentials into a folder, for use without Kubernetes.",
     "demo": "Back up and restore a sample app on servers of its own, on this machine.",
 }
 """Every command with its line in the overview; the modules are imported late so that --help stays quick."""

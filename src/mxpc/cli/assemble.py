@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mxpc.cli.options import Common
 from mxpc.cli.session import Session
@@ -12,6 +13,10 @@ from mxpc.model import Environment, EnvironmentSettings
 from mxpc.ports import EnvironmentSource, FileStore, SourceDatabase, TargetDatabase
 from mxpc.progress import Progress
 from mxpc.streams import Concurrency
+
+if TYPE_CHECKING:
+    from mxpc.adapters.kubernetes import KubernetesSource
+    from mxpc.adapters.settings import TrustOptions
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,7 @@ def _environment(common: Common, namespace: str | None, environment: str | None)
 
 
 def _source(common: Common, environment: Environment) -> EnvironmentSource:
-    from mxpc.adapters.settings import SecretOverrides, TrustOptions
+    from mxpc.adapters.settings import TrustOptions
 
     trust = TrustOptions(
         db_sslmode=common.db_sslmode,
@@ -92,7 +97,19 @@ def _source(common: Common, environment: Environment) -> EnvironmentSource:
         from mxpc.adapters.credentials_dir import CredentialsDirectory
 
         return CredentialsDirectory(environment, common.credentials_dir, trust=trust, env=os.environ)
+    return _from_kubernetes(common, environment, trust)
+
+
+def kubernetes_source(common: Common, namespace: str | None, environment: str | None) -> KubernetesSource:
+    """The source that asks Kubernetes, whatever --credentials-dir says."""
+    from mxpc.adapters.settings import TrustOptions
+
+    return _from_kubernetes(common, _environment(common, namespace, environment), TrustOptions())
+
+
+def _from_kubernetes(common: Common, environment: Environment, trust: TrustOptions) -> KubernetesSource:
     from mxpc.adapters.kubernetes import KubernetesSource
+    from mxpc.adapters.settings import SecretOverrides
 
     return KubernetesSource(
         environment,

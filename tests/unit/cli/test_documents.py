@@ -21,6 +21,8 @@ CONTRACT = {
     "restore": "-n -e -f --only --jobs --transfers --dry-run --undo --allow-running --allow-other-app --prune-files",
     "verify": "-f",
     "inspect": "-f",
+    "files": "-n -e --orphans --missing --delete-orphans --yes",
+    "credentials": "-n -e --to",
     "demo": "--keep",
 }
 EVERYWHERE = (
