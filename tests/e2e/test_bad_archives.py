@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.environment import LiveEnvironment
+from e2e.environment import Ended, LiveEnvironment
+from e2e.sample import Untouchable
 
 UUID = "0d3e301f-5a0c-4b1e-9d57-3f1f0f6a4b01"
 """A blob that the sample's archive has."""
@@ -104,34 +105,6 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_archive_is_refused_and_the_target_is_untouched(
-    untouchable: LiveEnvironment, sample_archive: Path, damage: str, tmp_path: Path
-) -> None:
-    spoil, words = DAMAGES[damage]
-    path = tmp_path / "damaged.tar.gz"
-    path.write_bytes(spoil(sample_archive.read_bytes()))
-    untouchable.run("restore", "-f", path).expect(4, "error:", words)
-
-
-@pytest.mark.parametrize("damage", ["only the beginning", "a bit in the middle", "without its last bytes", "empty"])
-def test_damaged_archive_from_standard_input_is_put_back(
-    untouchable: LiveEnvironment, sample_archive: Path, damage: str
-) -> None:
-    spoil, words = DAMAGES[damage]
-    untouchable.run("restore", "-f", "-", feed=spoil(sample_archive.read_bytes())).expect(4, "error:", words)
-
-
-@pytest.mark.parametrize("command", ["verify", "inspect"])
-@pytest.mark.parametrize("damage", ["only the beginning", "a bit in the middle", "a plain SQL dump"])
-def test_verify_and_inspect_refuse_a_damaged_archive(
-    untouchable: LiveEnvironment, sample_archive: Path, damage: str, tmp_path: Path, command: str
-) -> None:
-    path = tmp_path / "damaged.tar.gz"
-    path.write_bytes(DAMAGES[damage][0](sample_archive.read_bytes()))
-    assert untouchable.run(command, "-f", path).expect(4).out == ""
-
-
 HOSTILE: dict[str, list[Entry]] = {
     "tree/../../etc/cron.d/evil": [Entry("tree/../../etc/cron.d/evil")],
     "/etc/passwd": [Entry("/etc/passwd")],
@@ -146,13 +119,55 @@ HOSTILE: dict[str, list[Entry]] = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_entry_is_named_and_the_target_is_untouched(
-    untouchable: LiveEnvironment, good: list[Entry], name: str, tmp_path: Path
+Ends = dict[tuple[str, str], Ended]
+READ_ALONE = ("only the beginning", "a bit in the middle", "a plain SQL dump")
+
+
+@pytest.fixture(scope="module")
+def ends(
+    untouchable_state: Untouchable, sample_archive: Path, good: list[Entry], tmp_path_factory: pytest.TempPathFactory
+) -> Ends:
+    """How the command ended with each of these archives as a file, by command and kind of archive.
+
+    Several run at a time, in half the time: none may get as far as the database. The target is as it was after all.
+    """
+    folder = tmp_path_factory.mktemp("archives")
+    archive = sample_archive.read_bytes()
+    spoiled = {kind: spoil(archive) for kind, (spoil, _) in DAMAGES.items()}
+    spoiled |= {name: packed([*good, *entries]) for name, entries in HOSTILE.items()}
+    paths = {kind: folder / f"{number}.tar.gz" for number, kind in enumerate(spoiled)}
+    for kind, path in paths.items():
+        path.write_bytes(spoiled[kind])
+    keys = [("restore", kind) for kind in spoiled]
+    keys += [(command, kind) for command in ("verify", "inspect") for kind in READ_ALONE]
+    untouchable_state.reset()
+    ended = untouchable_state.environment.run_all([(command, "-f", paths[kind]) for command, kind in keys])
+    assert untouchable_state.changes() == []
+    return dict(zip(keys, ended, strict=True))
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_archive_is_refused_and_the_target_is_untouched(ends: Ends, damage: str) -> None:
+    ends["restore", damage].expect(4, "error:", DAMAGES[damage][1])
+
+
+@pytest.mark.parametrize("damage", ["only the beginning", "a bit in the middle", "without its last bytes", "empty"])
+def test_damaged_archive_from_standard_input_is_put_back(
+    untouchable: LiveEnvironment, sample_archive: Path, damage: str
 ) -> None:
-    path = tmp_path / "hostile.tar.gz"
-    path.write_bytes(packed([*good, *HOSTILE[name]]))
-    untouchable.run("restore", "-f", path).expect(4, name)
+    spoil, words = DAMAGES[damage]
+    untouchable.run("restore", "-f", "-", feed=spoil(sample_archive.read_bytes())).expect(4, "error:", words)
+
+
+@pytest.mark.parametrize("command", ["verify", "inspect"])
+@pytest.mark.parametrize("damage", READ_ALONE)
+def test_verify_and_inspect_refuse_a_damaged_archive(ends: Ends, damage: str, command: str) -> None:
+    assert ends[command, damage].expect(4).out == ""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_entry_is_named_and_the_target_is_untouched(ends: Ends, name: str) -> None:
+    ends["restore", name].expect(4, name)
 
 
 @pytest.mark.parametrize("name", ["tree/../../etc/cron.d/evil", "tree/link", f"tree/00/00/{NEW_UUID}"])

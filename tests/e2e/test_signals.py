@@ -143,7 +143,7 @@ def test_restore_interrupted_while_files_are_uploaded(
     before = target.content()
     with FaultProxy(("127.0.0.1", target.s3.port)) as proxy:
         target.storage_secret["storage-endpoint"] = proxy.endpoint
-        proxy.latency = 0.5
+        proxy.latency = 0.15
         running = target.start("restore", "-f", sample_archive, "--transfers", "1")
         wait_until(lambda: proxy.requests["PUT"] >= 2, running)
         proxy.latency = 0
