@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from mxpc.adapters.children import Child
 from mxpc.adapters.postgres.client_environment import client_environment
@@ -34,6 +35,10 @@ HINTS = (
 )
 
 
+DETAILS = ("DETAIL", "HINT", "CONTEXT", "Command was")
+"""How lines begin that belong to an error and tell more of it."""
+SHOWN_STATEMENT = 500
+
 OPTIONS = ("--no-owner", "--no-privileges", "--no-password", "--dbname=")
 """An empty name is libpq's way to say PGDATABASE; a real one could be taken for a connection string."""
 
@@ -41,14 +46,15 @@ OPTIONS = ("--no-owner", "--no-privileges", "--no-password", "--dbname=")
 class _Judge:
     """Hears each line of pg_restore, and tells the first error that is not known to be harmless."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, lenient: bool) -> None:
+        self._lenient = lenient
         self.skipped = False
         self.failed = False
 
     def hear(self, line: str) -> None:
         if not line.startswith("pg_restore: error:"):
             return
-        if "could not execute query" in line and '"transaction_timeout"' in line and not self.skipped:
+        if self._lenient and '"transaction_timeout"' in line and not self.skipped:
             self.skipped = True
         else:
             self.failed = True
@@ -83,7 +89,7 @@ def _run(
     # Newer than the server, it sends a parameter first that the server does not know. It may not stop at that.
     lenient = program.major >= TRANSACTION_TIMEOUT_MAJOR > server_major
     arguments = [*OPTIONS, *([] if lenient else ["--exit-on-error"]), *more]
-    judge = _Judge()
+    judge = _Judge(lenient=lenient)
     with (
         client_environment(settings, server_major, RESTORING_APPLICATION, "synchronous_commit=off") as environment,
         Child(program.path, arguments, environment, fed=dump is not None, on_complaint=judge.hear) as child,
@@ -93,7 +99,7 @@ def _run(
         code = child.wait()
         accepted = code == 0 or (code == 1 and lenient and judge.skipped)
         if judge.failed or not accepted:
-            raise _restore_failed(child.complaints, code, settings)
+            raise _restore_failed(child.complaints, code, settings, skipped=judge.skipped)
         if dump:
             _drain(dump)
     return (_SKIPPED.format(program.major, server_major),) if judge.skipped else ()
@@ -125,27 +131,29 @@ def _drain(dump: ByteReader) -> None:
         pass
 
 
-def _restore_failed(complaints: Sequence[str], code: int, settings: DatabaseSettings) -> DatabaseError:
-    evidence = evidence_of(complaints) or (f"ended by signal {-code}" if code < 0 else f"exit code {code}")
-    return DatabaseError(f"pg_restore into {place(settings)} failed", evidence=evidence, hint=_hint(complaints))
+def _restore_failed(
+    complaints: Sequence[str], code: int, settings: DatabaseSettings, *, skipped: bool
+) -> DatabaseError:
+    evidence = evidence_of(complaints, skipped=skipped)
+    return DatabaseError(
+        f"pg_restore into {place(settings)} failed",
+        evidence=evidence or (f"ended by signal {-code}" if code < 0 else f"exit code {code}"),
+        hint=next((hint for words, hint in HINTS if words in evidence), ""),
+    )
 
 
-def evidence_of(complaints: Sequence[str]) -> str:
-    """The first real error with the object it is about and the server's detail, on a few lines."""
+def evidence_of(complaints: Sequence[str], *, skipped: bool = False) -> str:
+    """The first real error with the object that it is about, the server's detail and the statement, on a few lines.
+
+    `skipped`: the error before it was about transaction_timeout, and harmless.
+    """
     lines = [line for line in complaints if line.strip()]
-    errors = [
-        number
-        for number, line in enumerate(lines)
-        if line.startswith("pg_restore: error:") and '"transaction_timeout"' not in line
-    ]
+    errors = [number for number, line in enumerate(lines) if line.startswith("pg_restore: error:")][skipped:]
     if not errors:
         return "\n".join(lines[-2:])
     first = errors[0]
+    # Before PostgreSQL 15 pg_restore names the entry; from there on the statement tells it.
     about = [line for line in lines[:first] if line.startswith("pg_restore: from TOC entry")][-1:]
-    details = [line for line in lines[first + 1 : first + 6] if line.split(":")[0] in ("DETAIL", "HINT", "CONTEXT")]
+    behind = takewhile(lambda line: not line.startswith("pg_restore:"), lines[first + 1 :])
+    details = [line[:SHOWN_STATEMENT] for line in behind if line.split(":")[0] in DETAILS]
     return "\n".join([*about, lines[first], *details])
-
-
-def _hint(complaints: Sequence[str]) -> str:
-    text = evidence_of(complaints)
-    return next((hint for words, hint in HINTS if words in text), "")
