@@ -138,6 +138,11 @@ def _dump_failed(child: Child, settings: DatabaseSettings) -> DatabaseError:
 def _dump_hint(said: str) -> str:
     if "permission denied" in said:
         return "The environment's role may not read everything in its database: give it the right, or drop the object."
+    if "row-level security" in said:
+        return (
+            "The rows that the policy hides would be missing: ALTER TABLE … NO FORCE ROW LEVEL SECURITY, or let the "
+            "environment's role see them (as an administrator: ALTER ROLE … BYPASSRLS)."
+        )
     if "lock timeout" in said:
         return "Somebody changes the tables: is the app being updated? Run the backup again afterwards."
     return ""
