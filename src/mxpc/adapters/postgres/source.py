@@ -9,6 +9,7 @@ from mxpc.adapters.children import Child
 from mxpc.adapters.postgres import journal, mendix
 from mxpc.adapters.postgres.client_environment import client_environment
 from mxpc.adapters.postgres.connection import APPLICATION, Connection, connect, place, speaking_of
+from mxpc.adapters.postgres.trust import tell_trust
 from mxpc.adapters.programs import Program, Programs
 from mxpc.errors import DatabaseError
 from mxpc.model import DatabaseFacts, DatabaseSettings, FileDocument, FileTotals, InterruptedRestore
@@ -44,6 +45,7 @@ class PostgresSource:
                 assert row
                 reading.execute(BEGIN)
                 reading.execute(f"SET TRANSACTION SNAPSHOT '{row[0]}'")
+                tell_trust(reading, self._settings, self._progress)
             yield PostgresSnapshot(self._settings, program, reading, row[0])
 
     def still_named(self, blobs: Collection[str]) -> set[str]:

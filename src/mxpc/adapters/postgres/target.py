@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
 
 from mxpc.adapters.postgres import journal, mendix, parking
 from mxpc.adapters.postgres.connection import Connection, connect, lost, place, speaking_of
@@ -14,6 +13,7 @@ from mxpc.adapters.postgres.journal import Phase
 from mxpc.adapters.postgres.restoring import run_pg_restore
 from mxpc.adapters.postgres.rows import count_rows
 from mxpc.adapters.postgres.target_facts import read_target_facts
+from mxpc.adapters.postgres.trust import tell_trust
 from mxpc.adapters.programs import Programs
 from mxpc.errors import DatabaseError
 from mxpc.model import DatabaseFacts, DatabaseSettings, FileDocument, FileTotals, Login, TargetFacts
@@ -72,9 +72,13 @@ class PostgresTarget:
 
     # ------------------------------------------------------------------------------------------------------ restoring
 
-    def exclusive(self) -> AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
         """Hold the right to restore into this database. Raises CheckRefused when another restore holds it."""
-        return self._control.exclusive()
+        with self._control.exclusive():
+            with self._control.use("looking at the connection") as connection:
+                tell_trust(connection, self._settings, self._progress)
+            yield
 
     def park(self, archive: str, *, schemas: Collection[str] = ()) -> None:
         """Set the old content of schema public aside, and the role's own schemas of these names (the dump's).

@@ -1,0 +1,165 @@
+"""Every sslmode against every kind of server, for our own connection and for pg_dump's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import trustme
+
+from integration.postgres.content import load_mini_mendix
+from mxpc.adapters.postgres import PostgresSource, PostgresTarget
+from mxpc.demo.postgres import IN_A_HURRY, PostgresServer
+from mxpc.demo.processes import unprivileged_user
+from mxpc.errors import DatabaseError
+from mxpc.model import DatabaseSettings, TlsMode
+from mxpc.progress import Silent
+from servers import postgres_bin
+from surroundings import new_database
+
+OK, REFUSED = True, False
+
+
+class Heard(Silent):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self.notes: list[str] = []
+
+    def warned(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def noted(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@dataclass(frozen=True)
+class Servers:
+    """A server that has TLS for the name localhost, one without TLS, and files with the right and a wrong root."""
+
+    with_tls: DatabaseSettings
+    without_tls: DatabaseSettings
+    right_root: str
+    wrong_root: str
+
+
+@pytest.fixture(scope="module")
+def servers(server_folder: Path, postgres_15: PostgresServer) -> Iterator[Servers]:
+    folder = server_folder / "tls"
+    folder.mkdir(mode=0o711)
+    authority, stranger = trustme.CA(), trustme.CA()
+    for name, one in (("right", authority), ("wrong", stranger)):
+        one.cert_pem.write_to_path(folder / f"{name}.pem")
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(folder / "server.key")
+    certificate.cert_chain_pems[0].write_to_path(folder / "server.crt")
+    (folder / "server.key").chmod(0o600)
+    if user := unprivileged_user():
+        os.chown(folder / "server.key", *user)
+    settings = {
+        **IN_A_HURRY,
+        "ssl": "on",
+        "ssl_cert_file": str(folder / "server.crt"),
+        "ssl_key_file": str(folder / "server.key"),
+    }
+    with PostgresServer(folder, bin_dir=postgres_bin(15), settings=settings) as server:
+        with_tls, without_tls = new_database(server), new_database(postgres_15)
+        for database in (with_tls, without_tls):
+            load_mini_mendix(database)
+        yield Servers(
+            replace(with_tls, host="localhost"),
+            replace(without_tls, host="localhost"),
+            str(folder / "right.pem"),
+            str(folder / "wrong.pem"),
+        )
+
+
+def try_out(settings: DatabaseSettings) -> Heard:
+    """Connect as a backup does, pg_dump included."""
+    heard = Heard()
+    with PostgresSource(settings, progress=heard).snapshot() as snapshot, snapshot.dump() as dump:
+        while dump.read(1 << 20):
+            pass
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("mode", "root", "expected"),
+    [
+        (TlsMode.DISABLE, None, OK),
+        (TlsMode.ALLOW, None, OK),
+        (TlsMode.PREFER, None, OK),
+        (TlsMode.REQUIRE, None, OK),
+        (TlsMode.REQUIRE, "right_root", OK),
+        # libpq: with a root given, `require` checks the certificate as verify-ca does.
+        (TlsMode.REQUIRE, "wrong_root", REFUSED),
+        (TlsMode.VERIFY_CA, "right_root", OK),
+        (TlsMode.VERIFY_CA, "wrong_root", REFUSED),
+        (TlsMode.VERIFY_FULL, "right_root", OK),
+        (TlsMode.VERIFY_FULL, "wrong_root", REFUSED),
+    ],
+)
+def test_a_server_with_tls(servers: Servers, mode: TlsMode, root: str | None, expected: bool) -> None:
+    settings = replace(
+        servers.with_tls, tls_mode=mode, tls_root_cert=getattr(servers, root) if root else "/nonexistent/root.crt"
+    )
+    if expected is OK:
+        try_out(settings)
+        return
+    with pytest.raises(DatabaseError, match="localhost") as error:
+        try_out(settings)
+    assert "certificate" in error.value.evidence
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(TlsMode.VERIFY_CA, OK), (TlsMode.VERIFY_FULL, REFUSED)])
+def test_a_certificate_for_another_name(servers: Servers, mode: TlsMode, expected: bool) -> None:
+    settings = replace(servers.with_tls, host="127.0.0.1", tls_mode=mode, tls_root_cert=servers.right_root)
+    if expected is OK:
+        try_out(settings)
+        return
+    with pytest.raises(DatabaseError) as error:
+        try_out(settings)
+    assert "does not match" in error.value.evidence
+
+
+@pytest.mark.parametrize("mode", list(TlsMode))
+def test_a_server_without_tls_is_refused_by_the_strict_modes(servers: Servers, mode: TlsMode) -> None:
+    settings = replace(servers.without_tls, tls_mode=mode, tls_root_cert=servers.right_root)
+    if mode in (TlsMode.DISABLE, TlsMode.ALLOW, TlsMode.PREFER):
+        try_out(settings)
+        return
+    with pytest.raises(DatabaseError) as error:
+        try_out(settings)
+    assert "does not support SSL" in error.value.evidence
+
+
+def test_protocol_and_cipher_are_noted(servers: Servers) -> None:
+    settings = replace(servers.with_tls, tls_mode=TlsMode.VERIFY_FULL, tls_root_cert=servers.right_root)
+    heard = try_out(settings)
+    assert any("TLSv1" in note and "was checked" in note for note in heard.notes)
+    assert heard.warnings == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_connection_that_stays_on_this_machine_is_not_warned_of(servers: Servers, host: str) -> None:
+    assert try_out(replace(servers.without_tls, host=host)).warnings == []
+
+
+@pytest.mark.parametrize(
+    ("server", "words"), [("with_tls", "certificate is not checked"), ("without_tls", "is not encrypted")]
+)
+def test_a_connection_that_leaves_this_machine_unprotected_is_warned_of_once(
+    servers: Servers, server: str, words: str
+) -> None:
+    heard = Heard()
+    # An address of this machine that does not look like one.
+    settings = replace(getattr(servers, server), host="127.1", tls_root_cert="/nonexistent/root.crt")
+    with PostgresTarget(settings, progress=heard).exclusive():
+        pass
+    (warning,) = heard.warnings
+    assert words in warning
+    assert "--db-sslmode verify-full" in warning
