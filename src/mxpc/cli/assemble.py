@@ -41,7 +41,10 @@ class Wiring:
         if self.settings.storage is None:
             return None
         from mxpc.adapters.stores import file_store
+        from mxpc.adapters.trust import unprotected_storage
 
+        if warning := unprotected_storage(self.settings.storage):
+            self.progress.warned(warning)
         return file_store(self.settings.storage, concurrency=self.concurrency)
 
 

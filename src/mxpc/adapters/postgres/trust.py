@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from mxpc.adapters.postgres.connection import Connection, place
+from mxpc.adapters.trust import is_local
 from mxpc.model import DatabaseSettings, TlsMode
 from mxpc.progress import Progress
 
@@ -28,13 +27,3 @@ def tell_trust(connection: Connection, settings: DatabaseSettings, progress: Pro
     progress.warned(
         f"the connection to {place(settings)} {state}; `--db-sslmode verify-full --db-sslrootcert FILE` sees to both"
     )
-
-
-def is_local(host: str) -> bool:
-    """Whether a host is this machine, by its name alone: a socket's folder, localhost, a loopback address."""
-    if host.startswith("/") or host.rstrip(".").lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
