@@ -134,15 +134,15 @@ def test_rows_that_somebody_takes_away_meanwhile_bring_the_old_content_back(tort
     run(settings, "CREATE TABLE old (id int)", "INSERT INTO old VALUES (1)")
     run(source, "CREATE TABLE few (id int)", "INSERT INTO few SELECT generate_series(1, 5)")
     run(source, "CREATE INDEX last ON few (id)")
+    before = torture.witnessed(settings)
     torture.server.execute(
         "CREATE FUNCTION eat() RETURNS event_trigger LANGUAGE plpgsql AS "
         "'BEGIN IF to_regclass(''public.few'') IS NOT NULL THEN DELETE FROM public.few WHERE id = 3; END IF; END'; "
         "CREATE EVENT TRIGGER eats_rows ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION eat()",
         settings.name,
     )
-    before = torture.witnessed(settings)
     with pytest.raises(DatabaseError, match="rows of the backup") as caught:
         torture.restoring(settings).run(torture.dump_of(source))
     assert caught.value.evidence == "public.few has 4 rows instead of 5"
-    torture.server.execute("DROP EVENT TRIGGER eats_rows", settings.name)
+    torture.server.execute("DROP FUNCTION eat() CASCADE", settings.name)
     assert before.changes(torture.witnessed(settings)) == []
