@@ -16,8 +16,8 @@ from mxpc.archive.dumpread import (
     read_toc,
 )
 from mxpc.archive.dumpwrite import int_bytes, toc_bytes
-from mxpc.archive.gzipread import cut_short, damaged, located
 from mxpc.archive.layout import shown
+from mxpc.archive.trouble import cut_short, damaged, located
 from mxpc.errors import ArchiveError
 from mxpc.model import DumpFacts
 from mxpc.ports import ByteReader

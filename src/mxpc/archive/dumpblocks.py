@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mxpc.archive.dumpcursor import INT, INT_SIZE, MAX_INT, Cursor
-from mxpc.archive.gzipread import cut_short, damaged
+from mxpc.archive.trouble import cut_short, damaged
 from mxpc.errors import ArchiveError
 
 _DATA, _BLOBS = 1, 3

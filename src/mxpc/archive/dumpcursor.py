@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from mxpc.archive.gzipread import cut_short, damaged
+from mxpc.archive.trouble import cut_short, damaged
 from mxpc.ports import ByteReader
 
 INT = Struct("<BI")

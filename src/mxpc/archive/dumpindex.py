@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from mxpc.archive.dumpblocks import Blocks
 from mxpc.archive.dumpread import Toc, read_toc
-from mxpc.archive.gzipread import damaged
+from mxpc.archive.trouble import damaged
 
 _POSITION_SET = 2
 _IDENTITY_SIZE = 11

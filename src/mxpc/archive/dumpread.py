@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mxpc.archive.dumpcursor import MAX_TEXT, Cursor
-from mxpc.archive.gzipread import damaged, located
 from mxpc.archive.layout import shown
+from mxpc.archive.trouble import damaged, located, suspicious
 from mxpc.errors import ArchiveError
 from mxpc.model import DumpEntry, DumpFacts
 from mxpc.ports import ByteReader
@@ -78,7 +78,7 @@ class _Recorder(Cursor):
 
     def exactly(self, size: int) -> bytes:
         if self.total + size > MAX_TOC_BYTES:
-            raise ArchiveError(f"The table of contents of the database dump is above {MAX_TOC_BYTES} bytes")
+            raise suspicious(f"The table of contents of the database dump is above {MAX_TOC_BYTES} bytes")
         data = super().exactly(size)
         self._kept.append(data)
         self.kept_size += size
@@ -145,7 +145,11 @@ def _read_identity(take: Cursor) -> tuple[Version, int]:
             hint="Use a newer version of this tool, or make the dump with an older pg_dump.",
         )
     if kind != 1:
-        raise ArchiveError("The database dump is not in custom format", evidence=f"Its format has number {kind}.")
+        raise ArchiveError(
+            "The database dump is not in custom format",
+            evidence=f"Its format has number {kind}.",
+            hint="Only what `pg_dump -Fc` writes can be restored.",
+        )
     if int_size != 4 or offset_size not in (4, 8):
         raise damaged(
             "the header of the database dump is impossible", f"integers of {int_size} and {offset_size} bytes"
@@ -204,7 +208,7 @@ def _dependencies(take: _Recorder) -> Iterator[int]:
         if not (text.isdigit() and len(text) <= 10):
             raise damaged("the table of contents of the database dump has an impossible dependency", repr(text[:40]))
         if take.dependencies > MAX_DEPENDENCIES:
-            raise ArchiveError(f"The entries of the database dump have more than {MAX_DEPENDENCIES} dependencies")
+            raise suspicious(f"The entries of the database dump have more than {MAX_DEPENDENCIES} dependencies")
         yield int(text)
 
 

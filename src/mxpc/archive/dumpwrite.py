@@ -14,7 +14,7 @@ from mxpc.archive.dumpread import (
     TocEntry,
     Version,
 )
-from mxpc.archive.gzipread import damaged
+from mxpc.archive.trouble import damaged
 
 _POSITION_NOT_SET, _NO_DATA = 1, 3
 _PRE_DATA = 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mxpc.archive import deflate
+from mxpc.archive.trouble import cut_short, damaged
 from mxpc.errors import ArchiveError
 from mxpc.ports import ByteReader
 
@@ -172,24 +173,3 @@ class GzipReader:
             self._input, self._at = self._take_all() + more, 0
         self._at += size
         return self._input[self._at - size : self._at]
-
-
-def damaged(what: str, evidence: str) -> ArchiveError:
-    """The error for content that cannot be what was written."""
-    return ArchiveError(
-        f"The archive is damaged: {what}", evidence=evidence, hint="Copy it again from its source, or use another one."
-    )
-
-
-def located(error: ArchiveError, place: str) -> ArchiveError:
-    """The same error with the place where it was met."""
-    return ArchiveError(error.what, evidence=f"{error.evidence}\n{place}".strip(), hint=error.hint)
-
-
-def cut_short(evidence: str = "") -> ArchiveError:
-    """The error for an archive that ends too early."""
-    return ArchiveError(
-        "The archive is incomplete: it ends in the middle",
-        evidence=evidence,
-        hint="Copy it again from its source and compare the sizes, or use another one.",
-    )

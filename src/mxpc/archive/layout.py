@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from mxpc.archive.trouble import damaged, suspicious
 from mxpc.errors import ArchiveError
 from mxpc.model import BLOB_NAME
 
@@ -73,11 +74,7 @@ def safe_name(name: str) -> str:
     plain = name.removeprefix("./")
     parts = plain.split("/")
     if reason := _unsafe(plain, parts):
-        raise ArchiveError(
-            f"The archive holds an unsafe name: {shown(name)}",
-            evidence=f"The name {reason}.",
-            hint="No backup tool writes such names. Do not restore this archive; find out where it comes from.",
-        )
+        raise suspicious(f"The archive holds an unsafe name: {shown(name)}", f"The name {reason}.")
     return plain
 
 
@@ -145,14 +142,14 @@ def decode(data: bytes) -> dict[str, str]:
     Raises ArchiveError for what is no JSON object, has a key twice, is nested deeply, or is above MAX_METADATA_SIZE.
     """
     if len(data) > MAX_METADATA_SIZE:
-        raise ArchiveError(f"{METADATA_NAME} in the archive is above {MAX_METADATA_SIZE} bytes")
+        raise suspicious(f"{METADATA_NAME} in the archive is above {MAX_METADATA_SIZE} bytes")
     try:
         parsed = json.loads(data.decode("utf-8-sig"), object_pairs_hook=_once)
         if isinstance(parsed, dict):
             return {printable(key): _text(value) for key, value in parsed.items()}
     except (ValueError, RecursionError) as error:
-        raise ArchiveError(f"{METADATA_NAME} in the archive is not JSON", evidence=printable(str(error))) from error
-    raise ArchiveError(f"{METADATA_NAME} in the archive is not a JSON object", evidence=ascii(data[:40])[1:])
+        raise damaged(f"{METADATA_NAME} is not JSON", printable(str(error))) from error
+    raise damaged(f"{METADATA_NAME} is not a JSON object", ascii(data[:40])[1:])
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from mxpc.archive.dump import DumpStream
 from mxpc.archive.layout import MAX_METADATA_SIZE, METADATA_NAME, Place, decode, printable
 from mxpc.archive.reader import ArchiveEntry, ArchiveReader
-from mxpc.errors import ArchiveError
+from mxpc.archive.trouble import suspicious
 from mxpc.model import ArchiveSummary, DumpFacts
 from mxpc.ports import ByteReader
 
 _READ = 1 << 18
 _NAMED_EXTRAS = 100
-PLAIN_BYTES = 8 << 30
-"""Data in a dump up to this size may be as empty as they like: decompressing them takes ten seconds or so."""
+PLAIN_BYTES = 4 << 30
+"""Data in a dump up to this size may be as empty as they like: decompressing them takes five seconds or so."""
 MAX_RATIO = 4000
 """One compression makes a thousandth of zeros, which the other may shrink once more; real data never shrink so."""
 _UNPROVED = "The data in the dump are compressed by {}: their lengths were checked, their content was not."
@@ -93,10 +93,9 @@ class _Findings:
         """Each of two compressions, one in the other, may blow up a thousandfold."""
         self._plain_bytes += count
         if self._plain_bytes > PLAIN_BYTES and self._plain_bytes > MAX_RATIO * self._reader.compressed_count:
-            raise ArchiveError(
+            raise suspicious(
                 f"The data in the database dump are above {MAX_RATIO} times the size of the archive",
-                evidence=f"{self._plain_bytes} bytes so far, out of {self._reader.compressed_count}.",
-                hint="No database shrinks like that. Do not restore this archive; find out where it comes from.",
+                f"{self._plain_bytes} bytes so far, out of {self._reader.compressed_count}.",
             )
 
     def _count_dump(self, count: int) -> None:
@@ -114,7 +113,7 @@ class _Findings:
 def read_metadata(entry: ArchiveEntry) -> dict[str, str]:
     """The content of the entry `.metadata`. Raises ArchiveError when it is no JSON object, or too big."""
     if entry.size is None or entry.size > MAX_METADATA_SIZE:
-        raise ArchiveError(f"{METADATA_NAME} in the archive is impossibly big", evidence=f"{entry.size} bytes")
+        raise suspicious(f"{METADATA_NAME} in the archive is impossibly big", f"{entry.size} bytes")
     parts = []
     while part := entry.read(_READ):
         parts.append(part)

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mxpc.archive.gzipread import cut_short, damaged, located
 from mxpc.archive.layout import shown
+from mxpc.archive.trouble import cut_short, damaged, located, suspicious
 from mxpc.errors import ArchiveError
 from mxpc.ports import ByteReader
 
@@ -124,7 +124,7 @@ class TarReader:
         while (entry := self._next()) is not None:
             count += 1
             if count > self._max_entries:
-                raise ArchiveError(f"The archive has more than {self._max_entries} entries")
+                raise suspicious(f"The archive has more than {self._max_entries} entries")
             yield entry
             self._skip()
         self._check_end()
@@ -167,15 +167,13 @@ class TarReader:
             if header.kind not in _OWN_EXTENSIONS:
                 return header.entry(found)
             self._extend(found, header)
-        raise ArchiveError(f"An entry of the archive has more than {MAX_EXTENSIONS} header extensions")
+        raise suspicious(f"An entry of the archive has more than {MAX_EXTENSIONS} header extensions")
 
     def _extend(self, found: dict[str, bytes], header: _Header) -> None:
         """What an extension says of the entry's name, size and kind. Nothing else counts."""
         kind = _OWN_EXTENSIONS[header.kind]
         if header.size > MAX_EXTENSION:
-            raise ArchiveError(
-                f"A tar header extension is too big: {header.size} bytes", evidence=f"{kind} {shown(header.name)}"
-            )
+            raise suspicious(f"A tar header extension is too big: {header.size} bytes", f"{kind} {shown(header.name)}")
         body = self._exactly(header.size)
         self._exactly(-header.size % BLOCK)
         if header.kind == b"L":
@@ -235,8 +233,8 @@ class _Header:
     def entry(self, extended: dict[str, bytes]) -> TarEntry:
         path = extended.get("path")
         if path is not None and len(path) > MAX_NAME:
-            raise ArchiveError(
-                f"The archive holds a name that is too big: {len(path)} bytes", evidence=shown(_decoded(path[:200]))
+            raise suspicious(
+                f"The archive holds a name that is too big: {len(path)} bytes", shown(_decoded(path[:200]))
             )
         name = self.name if path is None else _decoded(path)
         if _SPARSE in extended:
@@ -251,11 +249,7 @@ class _Header:
 
 
 def _refused(name: str, kind: str, evidence: str) -> ArchiveError:
-    return ArchiveError(
-        f"The archive holds something that is no plain file: {shown(name)} is {kind}",
-        evidence=evidence,
-        hint="No backup tool writes such entries. Do not restore this archive; find out where it comes from.",
-    )
+    return suspicious(f"The archive holds something that is no plain file: {shown(name)} is {kind}", evidence)
 
 
 def _has_right_checksum(block: bytes) -> bool:
@@ -290,7 +284,7 @@ def _pax_records(body: bytes) -> dict[str, bytes]:
     while at < len(body):
         count += 1
         if count > MAX_RECORDS:
-            raise ArchiveError(f"A pax header has more than {MAX_RECORDS} records")
+            raise suspicious(f"A pax header has more than {MAX_RECORDS} records")
         space = body.find(b" ", at, at + 12)
         digits = body[at:space] if space > 0 else b""
         end = at + int(digits) if digits.isdigit() else 0
