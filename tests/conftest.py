@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from azurite import Azurite
 from mxpc.demo.postgres import PostgresServer
 from mxpc.demo.processes import scratch_folder
 from mxpc.demo.s3 import S3Server
 from mxpc.errors import RequestError
-from servers import require, running_postgres
+from servers import ServerUnavailable, require, running_postgres
 
 
 @pytest.fixture(scope="session")
@@ -42,5 +43,26 @@ def s3(server_folder: Path) -> Iterator[S3Server]:
         server = S3Server(server_folder)
     except RequestError as error:
         require(error.what)
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azurite(server_folder: Path) -> Iterator[Azurite]:
+    """Azure's blob service over plain http, shared by all tests: make a container of your own (`new_container`)."""
+    yield from _azurite(server_folder, https=False)
+
+
+@pytest.fixture(scope="session")
+def azurite_https(server_folder: Path) -> Iterator[Azurite]:
+    """Azure's blob service over https, which takes tokens, shared by all tests."""
+    yield from _azurite(server_folder, https=True)
+
+
+def _azurite(folder: Path, *, https: bool) -> Iterator[Azurite]:
+    try:
+        server = Azurite(folder, https=https)
+    except ServerUnavailable as error:
+        require(str(error))
     with server:
         yield server

@@ -1,19 +1,27 @@
-"""What every FileStore keeps to: the one in memory, and the one over a real S3 server."""
+"""What every FileStore keeps to: the one in memory, and those over real servers, emulators and folders."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from azurite import Azurite
 from fakes.file_store import MemoryFileStore
+from fakes.guarded_s3 import GuardedS3, Request
+from fakes.token_servers import Entra, GoogleMetadata
+from mxpc.adapters.azure import AzureFileStore
+from mxpc.adapters.folder import FolderFileStore
+from mxpc.adapters.google import GoogleFileStore
 from mxpc.adapters.s3 import S3FileStore
 from mxpc.demo.s3 import S3Server
 from mxpc.errors import ArchiveError, BlobChanged, BlobForbidden, BlobNotFound, FileStoreError
-from mxpc.model import BlobStat
+from mxpc.model import BlobStat, GoogleSettings, KeyLayout, Login
 from mxpc.ports import FileStore
 from surroundings import new_bucket
 
@@ -35,10 +43,96 @@ def s3_store(request: pytest.FixtureRequest) -> MakeStore:
     return make
 
 
-@pytest.fixture(params=[memory_store, s3_store], ids=["memory", "s3"])
+def azure_store(request: pytest.FixtureRequest) -> MakeStore:
+    """Over plain http, with a signature: rights can be taken from it."""
+    server: Azurite = request.getfixturevalue("azurite")
+
+    def make(*, may_list: bool = True) -> FileStore:
+        settings = server.settings_for(server.new_container())
+        signature = server.signature(settings.container, "rwdl" if may_list else "rwd")
+        return AzureFileStore(dataclasses.replace(settings, account_key=None, shared_access_signature=signature))
+
+    return make
+
+
+def azure_identity_store(request: pytest.FixtureRequest) -> MakeStore:
+    """Over https, as a workload identity, whose rights are the emulator's: all."""
+    server: Azurite = request.getfixturevalue("azurite_https")
+    folder: Path = request.getfixturevalue("tmp_path")
+    entra = Entra()
+    entra.__enter__()
+    request.addfinalizer(entra.__exit__)
+    (folder / "token").write_text("federated-token")
+    env = {
+        "AZURE_CLIENT_ID": "my-client",
+        "AZURE_TENANT_ID": "my-tenant",
+        "AZURE_FEDERATED_TOKEN_FILE": str(folder / "token"),
+        "AZURE_AUTHORITY_HOST": entra.url,
+    }
+
+    def make(*, may_list: bool = True) -> FileStore:
+        if not may_list:
+            pytest.skip("the emulator knows no rights of identities")
+        return AzureFileStore(server.settings_for(server.new_container(), login=Login.AZURE), env=env)
+
+    return make
+
+
+def google_store(request: pytest.FixtureRequest) -> MakeStore:
+    """As a service account, through a gate that takes its tokens only."""
+    server: S3Server = request.getfixturevalue("s3")
+    machine = GoogleMetadata()
+    machine.__enter__()
+    request.addfinalizer(machine.__exit__)
+
+    def make(*, may_list: bool = True) -> FileStore:
+        bucket, identity = new_bucket(server, may_list=may_list)
+
+        def guard(request: Request) -> str | None:
+            bearers = {f"Bearer {token}" for token in machine.given}
+            return None if request.headers.get("authorization") in bearers else "AccessDenied"
+
+        gate = GuardedS3(server.port, identity, guard)
+        gate.__enter__()
+        request.addfinalizer(gate.__exit__)
+        settings = GoogleSettings(gate.endpoint, bucket, KeyLayout())
+        return GoogleFileStore(settings, env={"GCE_METADATA_HOST": machine.host})
+
+    return make
+
+
+def folder_store(request: pytest.FixtureRequest) -> MakeStore:
+    folder: Path = request.getfixturevalue("tmp_path")
+
+    def make(*, may_list: bool = True) -> FileStore:
+        if not may_list:
+            pytest.skip("a folder that may be read may be listed")
+        return FolderFileStore(folder)
+
+    return make
+
+
+MAKERS = {
+    "memory": memory_store,
+    "s3": s3_store,
+    "azure": azure_store,
+    "azure-identity": azure_identity_store,
+    "google": google_store,
+    "folder": folder_store,
+}
+WITHOUT_DIGESTS = ("azure", "azure-identity", "folder")
+
+
+@pytest.fixture(params=MAKERS)
 def make_store(request: pytest.FixtureRequest) -> MakeStore:
-    maker: MakeStore = request.param(request)
-    return maker
+    return MAKERS[request.param](request)
+
+
+@pytest.fixture
+def digest(request: pytest.FixtureRequest, make_store: MakeStore) -> Callable[[bytes], str | None]:
+    """What `stat` tells of a content: its MD5, or nothing where the store does not know it."""
+    tells = request.node.callspec.params["make_store"] not in WITHOUT_DIGESTS
+    return lambda content: hashlib.md5(content).hexdigest() if tells else None
 
 
 @pytest.fixture
@@ -108,12 +202,12 @@ def test_a_missing_blob_is_not_found(store: FileStore, blob: str) -> None:
     assert store.stat(blob) is None
 
 
-def test_stat_tells_size_and_digest(store: FileStore, blob: str) -> None:
+def test_stat_tells_size_and_digest(store: FileStore, blob: str, digest: Callable[[bytes], str | None]) -> None:
     content = content_of(3000)
     put(store, blob, content)
     stat = store.stat(blob)
     assert stat is not None
-    assert (stat.blob, stat.size, stat.md5) == (blob, 3000, hashlib.md5(content).hexdigest())
+    assert (stat.blob, stat.size, stat.md5) == (blob, 3000, digest(content))
 
 
 def test_a_second_put_replaces_the_first(store: FileStore, blob: str) -> None:
@@ -150,14 +244,14 @@ def test_deleting_may_be_repeated(store: FileStore, blob: str) -> None:
     assert store.stat(blob) is None
 
 
-def test_list_gives_every_blob_once(store: FileStore) -> None:
+def test_list_gives_every_blob_once(store: FileStore, digest: Callable[[bytes], str | None]) -> None:
     blobs = {str(uuid.uuid4()): content_of(size) for size in range(30)}
     for name, content in blobs.items():
         put(store, name, content)
     listed = list(store.list())
     assert len(listed) == 30
     assert {stat.blob: (stat.size, stat.md5) for stat in listed} == {
-        name: (len(content), hashlib.md5(content).hexdigest()) for name, content in blobs.items()
+        name: (len(content), digest(content)) for name, content in blobs.items()
     }
     assert all(isinstance(stat, BlobStat) for stat in listed)
 

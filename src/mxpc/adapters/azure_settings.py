@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,6 +69,7 @@ def _login(keys: Credentials, env: Mapping[str, str]) -> _Login:
         note = f"storage-azure-use-default-azure-credential is true: login as {azure_identity(env).name}"
         return _Login(Login.AZURE, None, None, note)
     if key := keys.get_exact("storage-azure-account-key"):
+        _check_base64(key, keys.place)
         return _Login(Login.KEYS, key.strip(), None, "login with storage-azure-account-key")
     if signature := keys.get(AZURE_SIGNATURE_KEY):
         return _Login(Login.KEYS, None, signature.lstrip("?"), "login with a shared access signature")
@@ -74,6 +77,17 @@ def _login(keys: Credentials, env: Mapping[str, str]) -> _Login:
         "storage-azure-account-key",
         hint=f"needed is that, or {AZURE_SIGNATURE_KEY}, or storage-azure-use-default-azure-credential = true",
     )
+
+
+def _check_base64(key: str, place: str) -> None:
+    try:
+        base64.b64decode(key.strip(), validate=True)
+    except binascii.Error:
+        raise RequestError(
+            f"storage-azure-account-key in {place} is no key of an account",
+            evidence="it is not base64",
+            hint="Take key1 or key2 of the storage account as the portal shows it.",
+        ) from None
 
 
 def _address(keys: Credentials) -> ContainerAddress:

@@ -106,6 +106,8 @@ CONNECTION_WORDS = (
     (re.compile(r"(NotPartial)"), Kind.REFUSED, "the server does not know range requests"),
     (re.compile(r"\b(HTTP error|HttpError)"), Kind.BROKEN, "the connection failed"),
 )
+NO_RANGE_WORDS = re.compile(r'Requested range was invalid|CONTENT_RANGE header: "bytes 0--1/0"')
+"""Of a folder; and of Azurite, for the first byte of an empty object."""
 EVIDENCE_LIMIT = 300
 
 
@@ -144,17 +146,17 @@ def _named(error: BaseException) -> Kind | None:
         return Kind.NO_BLOB
     if isinstance(error, PreconditionError):
         return Kind.CHANGED
-    return Kind.NO_RANGE if "Requested range was invalid" in str(error) or "larger than" in str(error) else None
+    return Kind.NO_RANGE if NO_RANGE_WORDS.search(str(error)) else None
 
 
 def _from_answer(status: int, status_line: str, text: str) -> Trouble:
     # Code and Message only: the XML of a refused signature also carries the key id and what was signed.
     code = _xml("Code", text)
     evidence = ": ".join(part for part in (f"HTTP {status_line.strip()}", code, _xml("Message", text)) if part)
-    # Azure's message goes on with ids and times; Azurite has one code for a wrong signature and a missing right.
+    # Azurite has one code for a wrong signature and a missing right.
     unproved = "failed to authenticate" in evidence
     kind = Kind.LOGIN if unproved else _kind(status, code, "Error performing HEAD" in text)
-    return Trouble(kind, " ".join(evidence.split())[:EVIDENCE_LIMIT])
+    return Trouble(kind, evidence[:EVIDENCE_LIMIT])
 
 
 def _kind(status: int, code: str, headless: bool) -> Kind:
@@ -168,7 +170,8 @@ def _kind(status: int, code: str, headless: bool) -> Kind:
 
 def _xml(tag: str, text: str) -> str:
     found = re.search(rf"<{tag}>([^<]*)</{tag}>", text)
-    return found[1].strip() if found else ""
+    # Azure's messages go on with the request's id and time in further lines.
+    return found[1].strip().split("\n", 1)[0] if found else ""
 
 
 class CutShort(Exception):
