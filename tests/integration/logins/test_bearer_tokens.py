@@ -14,7 +14,6 @@ from mxpc.adapters.logins.google import STORAGE_SCOPE as GOOGLE_SCOPE
 from mxpc.adapters.logins.google import google_token
 from mxpc.errors import RequestError, ServiceError, ToolError
 
-
 SECRET = "hush"
 
 
