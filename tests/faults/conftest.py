@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from faults.moments import COUNTED, SEED
-from faults.stage import Stage
+from faults.moments import COUNTED, SEED, Moment, meet
+from faults.stage import Saved, Stage, kill
 from mxpc.demo.kubernetes_api import KubernetesApi
 from mxpc.demo.postgres import PostgresServer
 from mxpc.demo.s3 import S3Server
@@ -37,11 +37,35 @@ def kubernetes() -> Iterator[KubernetesApi]:
 
 
 @pytest.fixture(scope="session")
-def stage_made(
+def make_stage(
     durable_postgres: PostgresServer, s3: S3Server, kubernetes: KubernetesApi, tmp_path_factory: pytest.TempPathFactory
-) -> Stage:
+) -> Callable[[], Stage]:
+    """Makes a stage with nothing in it."""
+    return lambda: Stage(durable_postgres, s3, kubernetes, tmp_path_factory.mktemp("faults"))
+
+
+@pytest.fixture(scope="session")
+def stage_made(make_stage: Callable[[], Stage]) -> Stage:
     """See `stage`."""
-    return Stage(durable_postgres, s3, kubernetes, tmp_path_factory.mktemp("faults"))
+    return make_stage().fill()
+
+
+@pytest.fixture(scope="session")
+def halfway(stage_made: Stage) -> Saved:
+    """A restore that was killed when all of the new content was there; its blobs are in the bucket."""
+    stage_made.reset()
+    running, _ = meet(
+        stage_made,
+        "set-up",
+        Moment("restored"),
+        0,
+        lambda: stage_made.start("restore", "-f", stage_made.archive),
+        stage_made.reset,
+    )
+    kill(running, everything=True)
+    stage_made.wait_quiet()
+    assert stage_made.phase() == "restored"
+    return stage_made.save("halfway")
 
 
 @pytest.fixture

@@ -78,28 +78,31 @@ class Saved:
 class Stage:
     """An environment to be restored into, and an archive of another one of the same app. One thread at a time."""
 
-    def __init__(
-        self, postgres: PostgresServer, s3: S3Server, kubernetes: KubernetesApi, home: Path, *, tables: int = 60
-    ) -> None:
+    def __init__(self, postgres: PostgresServer, s3: S3Server, kubernetes: KubernetesApi, home: Path) -> None:
         self.postgres = postgres
         self.target = LiveEnvironment(postgres, s3, kubernetes, home)
         self.source = LiveEnvironment(postgres, s3, kubernetes, home)
-        self.target.fill(documents=9)
-        make_tables(self.target.database, "shop", tables, rows=100)
-        self.source.fill(documents=24, orphans=0)
-        make_tables(self.source.database, "shop", tables // 2, rows=150)
-        make_tables(self.source.database, "crm", tables // 2, rows=150)
         self.folder = home / "archives"
         self.folder.mkdir(exist_ok=True)
         self.archive = self.folder / f"{self.target.name}.tar.gz"
         self.credentials = self.target.credentials_folder()
         self.source_credentials = self.source.credentials_folder()
+        self._clean = False
+        self._seconds: dict[tuple[str, ...], float] = {}
+
+    def fill(self, tables: int = 60) -> Stage:
+        """Give target and source their contents, take the backup, and remember what is where."""
+        self.target.fill(documents=9)
+        make_tables(self.target.database, "shop", tables, rows=100)
+        self.source.fill(documents=24, orphans=0)
+        make_tables(self.source.database, "shop", tables // 2, rows=150)
+        make_tables(self.source.database, "crm", tables // 2, rows=150)
         self.backup_seconds = self._measured_backup()
         self.old = self.target.content()
         self.new = Content(self.source.content().database, {**self.old.bucket, **self.source.content().bucket})
         self.saved_old = self.save("old")
         self._clean = True
-        self._seconds: dict[tuple[str, ...], float] = {}
+        return self
 
     # ------------------------------------------------------------------------------------------------------ the command
 

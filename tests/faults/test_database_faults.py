@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
-import threading
-from collections.abc import Callable
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,10 +20,10 @@ from faults.test_kill import expect_complete, start_restore
 pytestmark = pytest.mark.faults
 
 ENDED = (
-    *spread("ended sessions", 6, 0.4, 1.0, everything=False),
+    *spread("ended sessions", 4, 0.4, 1.0, everything=False),
     *in_phases("ended sessions", ("parking", 0.02), ("restoring", 0.2), ("accepting", 0.05)),
 )
-IN_BACKUP = tuple(spread("ended sessions of backup", 6, 0.4, 1.0, everything=False))
+IN_BACKUP = tuple(spread("ended sessions of backup", 4, 0.4, 1.0, everything=False))
 DOWN = (Moment(0.5), Moment("restoring", 0.1), Moment("restored"), Moment("accepting"))
 TIMEOUTS = (
     "statement_timeout",
@@ -52,9 +55,8 @@ def settle(stage: Stage, ended: Ended) -> None:
 def test_restore_survives_the_end_of_its_sessions(stage: Stage, whose: str, moment: Moment) -> None:
     way = "pipe" if whose == "one" else "file"
     seconds = stage.seconds(way, lambda: start_restore(stage, way))
-    running, _ = meet(
-        stage, f"pg_terminate_backend in restore ({whose})", moment, seconds, lambda: start_restore(stage, way), stage.reset
-    )
+    kind = f"pg_terminate_backend in restore ({whose})"
+    running, _ = meet(stage, kind, moment, seconds, lambda: start_restore(stage, way), stage.reset)
     pids = stage.sessions(like="%pg_restore" if whose == "pg_restore" else "%")
     if whose == "one" and pids:
         pids = [random.Random(f"{SEED} {moment}").choice(pids)]
@@ -141,61 +143,79 @@ def test_backup_of_a_server_that_goes_fails_or_is_complete(
     expect_backup(stage, file, running.ended())
 
 
-def test_server_that_stays_away_leaves_a_halfway_database_that_the_next_command_brings_back(stage: Stage) -> None:
+def test_database_that_refuses_the_role_stays_halfway_until_the_next_command(stage: Stage) -> None:
+    role = stage.target.database.user
     running, _ = meet(
-        stage, "PostgreSQL: gone for good", Moment("restoring"), 1, lambda: start_restore(stage, "file"), stage.reset
+        stage, "login refused in restore", Moment("restoring"), 1, lambda: start_restore(stage, "file"), stage.reset
     )
-    stage.postgres.kill()
+    stage.postgres.execute(f'ALTER ROLE "{role}" NOLOGIN')
     try:
-        running.process.send_signal(2)
+        stage.query("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", stage.sessions())
         ended = running.ended()
     finally:
-        stage.postgres.start()
+        stage.postgres.execute(f'ALTER ROLE "{role}" LOGIN')
     ended.expect(6, "--undo", "Nothing is lost")
     stage.run("restore", "--undo").expect(0)
     stage.expect_old()
 
 
-# --------------------------------------------------------------------------------------------------- timeouts of the role
+# ------------------------------------------------------------------------------------------------- timeouts of the role
 
 
 def test_timeouts_of_the_role_do_not_end_the_work(stage: Stage, tmp_path: Path) -> None:
     roles = (stage.target.database.user, stage.source.database.user)
+    file = tmp_path / "backup.tar.gz"
+    with hasty(stage, roles):
+        stage.back_up_source(file).ended().expect(0)
+    expect_complete(stage, file)
+    for way in ("file", "pipe"):
+        stage.reset()
+        stage.touch()
+        with hasty(stage, roles):
+            start_restore(stage, way).ended().expect(0)
+        stage.expect_new()
+
+
+@contextmanager
+def hasty(stage: Stage, roles: Sequence[str]) -> Iterator[None]:
+    """Everything that takes longer than a moment is ended by the server, unless the session says otherwise."""
     for role in roles:
         for name in TIMEOUTS:
             stage.postgres.execute(f"ALTER ROLE \"{role}\" SET {name} = '30ms'")
     try:
-        file = tmp_path / "backup.tar.gz"
-        stage.back_up_source(file).ended().expect(0)
-        expect_complete(stage, file)
-        for way in ("file", "pipe"):
-            stage.reset()
-            stage.touch()
-            start_restore(stage, way).ended().expect(0)
-            stage.expect_new()
+        yield
     finally:
         for role in roles:
             stage.postgres.execute(f'ALTER ROLE "{role}" RESET ALL')
 
 
-# ----------------------------------------------------------------------------------------------------------- two at once
+# --------------------------------------------------------------------------------------------------------- two at once
 
 
 def test_second_restore_is_refused_while_one_runs(stage: Stage) -> None:
-    """The first is held up by somebody who reads one of the restored tables, so it is there for as long as it takes."""
-    stage.touch()
-    running = start_restore(stage, "file")
-    held = threading.Event()
-    assert Moment("restoring").wait(stage, running, 1)
-    running.process.send_signal(19)
-    held.set()
+    running, _ = meet(stage, "two restores", Moment("restoring"), 1, lambda: start_restore(stage, "file"), stage.reset)
+    os.kill(running.process.pid, signal.SIGSTOP)
     try:
-        second = stage.run("restore", "-f", stage.archive)
-        undo = stage.run("restore", "--undo")
+        others = [stage.start("restore", "-f", stage.archive), stage.start("restore", "--undo")]
+        for other in others:
+            other.ended().expect(5, "another restore is running")
     finally:
-        running.process.send_signal(18)
-    first = running.ended()
-    second.expect(5, "another restore is running")
-    undo.expect(5, "another restore is running")
-    first.expect(0)
+        os.kill(running.process.pid, signal.SIGCONT)
+    running.ended().expect(0)
+    stage.expect_new()
+
+
+def test_restore_that_lost_its_lock_spoils_nothing_of_the_one_that_took_over(stage: Stage) -> None:
+    """The first one sleeps (a laptop, a frozen pod), the server ends its session, and somebody else restores."""
+    running, _ = meet(stage, "taken over", Moment("restoring"), 1, lambda: start_restore(stage, "file"), stage.reset)
+    while stage.query('SELECT count(*) FROM "mxpc$parked"."mxpc$added_blobs"') == [(0,)]:
+        time.sleep(0.005)
+    os.kill(running.process.pid, signal.SIGSTOP)
+    try:
+        stage.query("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", stage.sessions())
+        stage.start("restore", "-f", stage.archive).ended().expect(0, "put back first")
+        stage.expect_new()
+    finally:
+        os.kill(running.process.pid, signal.SIGCONT)
+    running.ended().expect(3)
     stage.expect_new()

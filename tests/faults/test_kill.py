@@ -15,23 +15,28 @@ from servers import postgres_bin
 pytestmark = pytest.mark.faults
 
 KILLED = "kill -9"
+UNDO_SECONDS = 0.6
+"""More or less: a moment that comes too late is tried again earlier."""
 
 IN_RESTORE = (
-    *spread("restore", 10, 0.05, 1.0),
+    *spread("restore", 8, 0.2, 1.0),
     *in_phases("restore", ("parking", 0.02), ("restoring", 0.3), ("restored", 0.02), ("accepting", 0.05)),
 )
-IN_BACKUP = tuple(spread("backup", 12, 0.2, 1.05))
-IN_UNDO = (*spread("undo", 6, 0.3, 1.0), *in_phases("undo", ("undoing", 0.05), ("undoing", 0.1)))
-IN_RECOVERY = (*spread("recovery", 6, 0.1, 1.0), *in_phases("recovery", ("undoing", 0.05)))
+IN_BACKUP = tuple(spread("backup", 8, 0.3, 1.05))
+WITH_WORKERS = (*spread("workers", 2, 0.5, 1.0), *in_phases("workers", ("restoring", 0.2), ("accepting", 0.05)))
+IN_UNDO = (*spread("undo", 5, 0.4, 1.0), *in_phases("undo", ("undoing", 0.05), ("undoing", 0.1)))
+IN_RECOVERY = (*spread("recovery", 4, 0.1, 1.0), *in_phases("recovery", ("undoing", 0.05)))
 
 
 def start_restore(stage: Stage, way: str) -> Running:
-    """From a file with the server's own pg_restore, which works in one transaction; or from a pipe with a newer one,
-    whose statements are transactions of their own."""
-    if way == "file":
-        return stage.start("restore", "-f", stage.archive, env={"MXPC_POSTGRES_BIN": str(postgres_bin(15))})
-    env = {"MXPC_POSTGRES_BIN": str(postgres_bin(18))}
-    return stage.start("restore", "-f", "-", feed=stage.archive, env=env)
+    """From a file, which is read for database and files at the same time; from a pipe, one after the other, with a
+    pg_restore that is newer than the server and may not stop at an error; or with several workers, from a dump that is
+    unpacked first."""
+    if way == "pipe":
+        env = {"MXPC_POSTGRES_BIN": str(postgres_bin(18))}
+        return stage.start("restore", "-f", "-", feed=stage.archive, env=env)
+    env = {"MXPC_POSTGRES_BIN": str(postgres_bin(15))}
+    return stage.start("restore", "--jobs", "2" if way == "workers" else "1", "-f", stage.archive, env=env)
 
 
 # ------------------------------------------------------------------------------------------------------------- backup
@@ -78,8 +83,15 @@ def expect_complete(stage: Stage, file: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------ restore
 
 
-@pytest.mark.parametrize("moment", IN_RESTORE, ids=str)
-@pytest.mark.parametrize("way", ["file", "pipe"])
+@pytest.mark.parametrize(
+    ("way", "moment"),
+    [
+        *(("file", moment) for moment in IN_RESTORE),
+        *(("pipe", moment) for moment in IN_RESTORE),
+        *(("workers", moment) for moment in WITH_WORKERS),
+    ],
+    ids=str,
+)
 def test_killed_restore_leaves_old_or_new_content_or_says_that_it_is_halfway(
     stage: Stage, tmp_path: Path, way: str, moment: Moment
 ) -> None:
@@ -141,27 +153,13 @@ def expect_refusals(stage: Stage, tmp_path: Path) -> None:
 # --------------------------------------------------------------------------------------------------------------- undo
 
 
-@pytest.fixture(scope="session")
-def halfway(stage_made: Stage) -> Saved:
-    """A restore that was killed when all of the new content was there; its blobs are in the bucket."""
-    stage_made.reset()
-    running, _ = meet(
-        stage_made, "set-up", Moment("restored"), 0, lambda: start_restore(stage_made, "file"), stage_made.reset
-    )
-    kill(running, everything=True)
-    stage_made.wait_quiet()
-    assert stage_made.phase() == "restored"
-    return stage_made.save("halfway")
-
-
 @pytest.mark.parametrize("moment", IN_UNDO, ids=str)
 def test_killed_undo_is_finished_by_the_next_one(stage: Stage, halfway: Saved, tmp_path: Path, moment: Moment) -> None:
-    seconds = 0.5
     running, under_way = meet(
         stage,
         f"{KILLED} in undo",
         moment,
-        seconds,
+        UNDO_SECONDS,
         lambda: stage.start("restore", "--undo"),
         lambda: stage.reset(halfway),
     )
