@@ -171,3 +171,19 @@ def test_large_objects_of_another_role_are_named(torture: Torture) -> None:
     assert "--skip large-objects" in caught.value.hint
     torture.restoring(settings, skip=("large-objects",)).run(torture.dump)
     assert torture.server.execute("SELECT convert_from(lo_get(700001), 'UTF8')", settings.name) == [("theirs",)]
+
+
+@pytest.mark.parametrize("major", [14, 18])
+def test_publication_of_the_targets_own_tables_is_named_before_anything_changes(torture: Torture) -> None:
+    """Its tables would be dropped from it with the old content, and whoever listens would not hear of the new ones."""
+    source, settings = torture.empty(), torture.empty()
+    run(source, KEPT)
+    run(settings, KEPT)
+    torture.server.execute("CREATE PUBLICATION changes FOR TABLE kept", settings.name)
+    before = torture.witnessed(settings)
+    with pytest.raises(CheckRefused, match="depend on the old content") as caught:
+        torture.restoring(settings).run(torture.dump_of(source))
+    assert "kept in publication changes" in caught.value.evidence
+    assert before.changes(torture.witnessed(settings)) == []
+    torture.server.execute("DROP PUBLICATION changes; CREATE PUBLICATION changes FOR ALL TABLES", settings.name)
+    torture.restoring(settings).run(torture.dump_of(source))

@@ -29,7 +29,8 @@ WITH moved AS (
         WHEN 'pg_trigger'::regclass THEN (SELECT tgrelid FROM pg_trigger WHERE oid = d.objid)
         WHEN 'pg_policy'::regclass THEN (SELECT polrelid FROM pg_policy WHERE oid = d.objid)
         ELSE d.objid END AS objid,
-        CASE WHEN d.classid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass) THEN d.classid
+        CASE WHEN d.classid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass,
+            'pg_publication_rel'::regclass) THEN d.classid
         -- A domain's check has no relation.
         WHEN d.classid = 'pg_constraint'::regclass AND EXISTS (
             SELECT FROM pg_constraint WHERE oid = d.objid AND conrelid = 0) THEN 'pg_type'::regclass
@@ -37,7 +38,7 @@ WITH moved AS (
     FROM pg_depend d JOIN known k ON d.refclassid = k.classid AND d.refobjid = k.objid
     WHERE d.deptype IN ('n', 'a') AND d.classid IN ('pg_rewrite'::regclass, 'pg_constraint'::regclass,
         'pg_attrdef'::regclass, 'pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_class'::regclass,
-        'pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass)
+        'pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass, 'pg_publication_rel'::regclass)
 )
 SELECT i.type || ' ' || i.identity FROM hanging h, pg_identify_object(h.classid::oid, h.objid, 0) i
 WHERE i.identity IS NOT NULL AND NOT EXISTS (SELECT FROM known k WHERE k.classid = h.classid AND k.objid = h.objid)

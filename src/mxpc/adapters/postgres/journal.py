@@ -68,6 +68,8 @@ def create(connection: Connection, archive: str, tool_version: str) -> None:
         CREATE TABLE "{PARKED}"."{JOURNAL}" (
             phase text NOT NULL, since timestamptz NOT NULL DEFAULT date_trunc('second', now()), archive text NOT NULL,
             tool_version text NOT NULL, server_major int NOT NULL, journal_oid oid NOT NULL);
+        -- A publication of all tables forbids updates of tables without.
+        ALTER TABLE "{PARKED}"."{JOURNAL}" REPLICA IDENTITY FULL;
         CREATE TABLE "{PARKED}"."{INVENTORY}" (classid oid NOT NULL, objid oid NOT NULL, PRIMARY KEY (classid, objid));
         CREATE TABLE "{PARKED}"."{SCHEMAS}" (name text PRIMARY KEY, parked_as text);
         CREATE TABLE "{PARKED}"."{ADDED}" (blob text NOT NULL);
