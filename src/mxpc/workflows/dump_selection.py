@@ -72,7 +72,12 @@ class DumpSelection:
 def select(dump: DumpFacts, target: TargetFacts) -> DumpSelection:
     """Decide for every entry of the dump."""
     quiet = {entry.dump_id: reason for entry in dump.entries if (reason := _harmless(entry, target))}
-    losses = [*_extensions(dump, target), *_beyond_the_role(dump, target), *_large_objects(dump, target)]
+    losses = [
+        *_extensions(dump, target),
+        *_extension_rows(dump, target),
+        *_beyond_the_role(dump, target),
+        *_large_objects(dump, target),
+    ]
     lost = {entry.dump_id for _, entries in losses for entry in entries}
     dependents = {entry.dump_id for entry in _needing(dump, lost)}
     return DumpSelection(
@@ -120,6 +125,27 @@ def _extensions(dump: DumpFacts, target: TargetFacts) -> Iterator[tuple[Loss, li
 
 def _quoted(name: str) -> str:
     return '"' + printable(name).replace('"', '""') + '"'
+
+
+def _extension_rows(dump: DumpFacts, target: TargetFacts) -> Iterator[tuple[Loss, list[DumpEntry]]]:
+    """Rows of tables that an extension made (PostGIS has such): one that is installed already keeps its own."""
+    installed = {
+        one.dump_id for one in dump.entries if one.kind == "EXTENSION" and one.name in target.installed_extensions
+    }
+    created = {(one.schema, one.name) for one in dump.entries if one.kind == "TABLE"}
+    for entry in dump.entries:
+        if entry.kind == "TABLE DATA" and (entry.schema, entry.name) not in created:
+            if not installed.intersection(entry.dependencies):
+                continue
+            rows = dump.row_counts.get(entry.dump_id)
+            loss = Loss(
+                "extension-rows",
+                f"the table {entry.name} belongs to an extension that is installed already, and keeps its rows; "
+                f"the backup has {'no' if rows == 0 else rows or 'perhaps some'} rows for it",
+                "As the owner of the extension, add them after the restore.",
+                (entry,) if rows else (),
+            )
+            yield loss, [entry]
 
 
 def _needing(dump: DumpFacts, ids: Collection[int]) -> list[DumpEntry]:
