@@ -158,7 +158,7 @@ class LiveEnvironment:
         )
         """MendixApp, two StorageInstances, two Secrets, in this order."""
         kubernetes.objects += self.objects
-        self.secrets = (AWKWARD_PASSWORD, self.identity.secret_access_key, kubernetes.token)
+        self.secrets: tuple[str, ...] = (AWKWARD_PASSWORD, self.identity.secret_access_key, kubernetes.token)
 
     @property
     def app(self) -> dict[str, Any]:

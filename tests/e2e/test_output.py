@@ -103,7 +103,7 @@ def test_colours_on_a_terminal_only_and_not_with_no_color(
 ) -> None:
     """A terminal as standard error; elsewhere there is never an escape sequence (see the last line)."""
     ours, theirs = pty.openpty()
-    words = [COMMAND, "verify", "-f", "/nonexistent"]
+    words = [str(COMMAND), "verify", "-f", "/nonexistent"]
     environment = untouchable.environment(TERM="xterm", **variables)
     process = subprocess.Popen(words, env=environment, stderr=theirs, stdin=subprocess.DEVNULL)
     process.wait(60)
@@ -130,6 +130,6 @@ def test_help_explains_the_exit_codes_and_loads_nothing_heavy(tmp_path: Path, co
 
 
 def test_version_is_told(tmp_path: Path) -> None:
-    words = [COMMAND, "--version"]
+    words = [str(COMMAND), "--version"]
     shown = subprocess.run(words, env=clean_environment(tmp_path), capture_output=True, text=True, check=True)
     assert re.fullmatch(r"mxpc-backup-restore-cli \d+\.\d+\.\d+\S*\n", shown.stdout)
