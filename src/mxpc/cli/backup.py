@@ -39,6 +39,15 @@ from mxpc.model import Half
     type=click.IntRange(0, 9),
     help="Of the dump inside of the archive, as pg_dump -Z; else none, and 6 for a bare dump.",
 )
+@click.option(
+    "--for",
+    "meant_for",
+    type=click.Choice(["mendix-cloud", "postgres"]),
+    default="mendix-cloud",
+    show_default=True,
+    help="mendix-cloud: the dump is in an archive version that Mendix Cloud and every pg_restore read, whatever "
+    "pg_dump made it; postgres: as pg_dump writes it.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 7 when a referenced file is missing or has another size.")
 def command(
     session: Session,
@@ -54,6 +63,7 @@ def command(
     buffer: int,
     compression_level: int,
     dump_compression: int | None,
+    meant_for: str,
     strict: bool,
 ) -> int:
     """Write an environment's database and files into one backup file.
@@ -62,6 +72,7 @@ def command(
     an older backup of that name stays until then.
     """
     from mxpc.adapters.archive_files import check_destination, open_destination
+    from mxpc.archive.dumpversion import MENDIX_CLOUD
     from mxpc.cli.assemble import transfer_limit, wire
     from mxpc.cli.progress import shown
     from mxpc.cli.render import show_backup
@@ -79,6 +90,7 @@ def command(
         bare_dump=chosen == {Half.DATABASE} and not _is_archive_name(file),
         compression_level=compression_level,
         dump_compression=dump_compression,
+        dump_version=MENDIX_CLOUD if meant_for == "mendix-cloud" else None,
         fetch=FetchOptions(transfers=limit, max_ahead_bytes=buffer),
     )
     with shown(session) as progress:

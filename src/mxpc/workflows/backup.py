@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
+from mxpc.archive.dumpversion import MENDIX_CLOUD, at_most
 from mxpc.archive.layout import Metadata
 from mxpc.archive.writer import ArchiveWriter
 from mxpc.errors import FileStoreError, HalfwayError, RequestError
@@ -27,7 +28,7 @@ from mxpc.model import (
     WrongSize,
     short_name,
 )
-from mxpc.ports import ArchiveSink, FileStore, Snapshot, SourceDatabase
+from mxpc.ports import ArchiveSink, ByteReader, FileStore, Snapshot, SourceDatabase
 from mxpc.progress import Progress, Silent, Task
 from mxpc.workflows.fetch import Fetched, FetchOptions, fetch_ahead, remaining_chunks
 
@@ -51,6 +52,8 @@ class BackupOptions:
     compression_level: int = 1
     dump_compression: int | None = None
     """gzip level inside of the dump; None: not at all in an archive, BARE_COMPRESSION for a bare dump."""
+    dump_version: tuple[int, int, int] | None = MENDIX_CLOUD
+    """The newest archive version that the dump may have; None leaves it as pg_dump writes it."""
     threads: int | None = None
     fetch: FetchOptions = field(default_factory=FetchOptions)
 
@@ -206,7 +209,7 @@ class Backup:
 
     def _write_bare(self, snapshot: Snapshot, facts: DatabaseFacts, sink: _Counted) -> int:
         self._progress.started(Task.DUMP_DATABASE, total_bytes=None)
-        with snapshot.dump(compression=self._dump_compression(BARE_COMPRESSION)) as dump:
+        with self._dump(snapshot, BARE_COMPRESSION) as dump:
             while data := dump.read(1 << 20):
                 sink.write(data)
                 self._progress.advanced(Task.DUMP_DATABASE, byte_count=len(data))
@@ -240,7 +243,7 @@ class Backup:
         if Half.DATABASE not in self._options.halves:
             return None
         self._progress.started(Task.COUNT_DUMP)
-        with snapshot.dump(compression=self._dump_compression(0)) as dump:
+        with self._dump(snapshot, 0) as dump:
             size = 0
             while data := dump.read(1 << 20):
                 size += len(data)
@@ -252,7 +255,7 @@ class Backup:
         if Half.DATABASE not in self._options.halves:
             return 0
         self._progress.started(Task.DUMP_DATABASE, total_bytes=counted)
-        with snapshot.dump(compression=self._dump_compression(0)) as dump:
+        with self._dump(snapshot, 0) as dump:
             size = writer.add_dump(
                 dump,
                 size=counted,
@@ -333,9 +336,20 @@ class Backup:
         still = self._database.still_named([one.blob for one in missing])
         return tuple(one if one.blob in still else replace(one, kind=LossKind.DELETED_MEANWHILE) for one in missing)
 
-    def _dump_compression(self, otherwise: int) -> int:
+    @contextmanager
+    def _dump(self, snapshot: Snapshot, compression: int) -> Iterator[ByteReader]:
         chosen = self._options.dump_compression
-        return otherwise if chosen is None else chosen
+        with snapshot.dump(compression=compression if chosen is None else chosen) as dump:
+            if self._options.dump_version is None:
+                yield dump
+                return
+            readable, known = at_most(dump, self._options.dump_version)
+            if not known:
+                self._progress.warned(
+                    "pg_dump writes an archive version that this tool does not know yet: the dump is kept as it is, "
+                    "and Mendix Cloud may refuse it"
+                )
+            yield readable
 
     def _metadata(self, facts: DatabaseFacts, dump_size: int, files_size: int) -> Metadata:
         return Metadata(

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PROGRAM = "mxpc-backup-restore-cli"
 CONTRACT = {
-    "backup": "-n -e -f --only --jobs --transfers --files --strict",
+    "backup": "-n -e -f --only --jobs --transfers --files --strict --for --compression-level --dump-compression",
     "restore": "-n -e -f --only --jobs --transfers --dry-run --undo --allow-running --allow-other-app --prune-files",
     "verify": "-f",
     "inspect": "-f",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fakes.database import broken
+from mxpc.archive.dump import DumpStream
 from mxpc.errors import (
     BlobNotFound,
     DatabaseError,
@@ -22,7 +26,7 @@ from mxpc.errors import (
 from mxpc.model import FileDocument, Half, InterruptedRestore, LossKind
 from mxpc.workflows.backup import BackupOptions
 from mxpc.workflows.fetch import FetchOptions
-from unit.workflows.conftest import SmallApp, blob_name
+from unit.workflows.conftest import DUMPS, SmallApp, blob_name
 
 
 def content_of(file: Path) -> dict[str, bytes]:
@@ -112,6 +116,45 @@ def test_the_database_alone_is_the_bare_dump(app: SmallApp, tmp_path: Path) -> N
     file = tmp_path / "database.backup"
     app.back_up(file, BackupOptions(halves=frozenset({Half.DATABASE}), bare_dump=True))
     assert file.read_bytes() == app.source.dump
+
+
+def version_of(dump: bytes) -> tuple[int, ...]:
+    return tuple(dump[5:7])
+
+
+@pytest.mark.parametrize("sink", ["file", "pipe"])
+def test_a_dump_of_any_pg_dump_is_one_that_mendix_cloud_reads(app: SmallApp, tmp_path: Path, sink: str) -> None:
+    app.source.dump = (DUMPS / "pg18-Z0.backup").read_bytes()
+    file = tmp_path / "backup.tar.gz"
+    if sink == "pipe":
+        os.mkfifo(file)
+        with ThreadPoolExecutor(1) as pool:
+            read = pool.submit(file.read_bytes)
+            app.back_up(file)
+        file.unlink()
+        file.write_bytes(read.result())
+    else:
+        app.back_up(file)
+    dump = content_of(file)["db/db.backup"]
+    assert (version_of(app.source.dump), version_of(dump)) == ((1, 16), (1, 14))
+    checked = DumpStream(io.BytesIO(dump)).check()
+    assert checked.table_count == DumpStream(io.BytesIO(app.source.dump)).facts.table_count
+
+
+def test_a_dump_is_left_as_it_is_when_asked(app: SmallApp, tmp_path: Path) -> None:
+    app.source.dump = (DUMPS / "pg18-Z0.backup").read_bytes()
+    file = tmp_path / "backup.tar.gz"
+    app.back_up(file, BackupOptions(dump_version=None))
+    assert content_of(file)["db/db.backup"] == app.source.dump
+
+
+def test_a_dump_of_a_version_from_the_future_is_kept_as_it_is(app: SmallApp, tmp_path: Path) -> None:
+    future = bytearray(app.source.dump)
+    future[5:7] = (1, 99)
+    app.source.dump = bytes(future)
+    file = tmp_path / "backup.tar.gz"
+    app.back_up(file)
+    assert content_of(file)["db/db.backup"] == future
 
 
 @pytest.mark.parametrize("step", ["snapshot", "dump", "still_named"])
