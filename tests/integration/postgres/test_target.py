@@ -52,6 +52,8 @@ OLDER_CONTENT = (
     "ALTER TABLE old_table ENABLE ROW LEVEL SECURITY",
     "CREATE POLICY old_policy ON old_table USING (id > 0)",
     "COMMENT ON TABLE old_table IS 'a comment'",
+    "SELECT lo_from_bytea(4711, 'a large object'), lo_from_bytea(4712, '')",
+    "COMMENT ON LARGE OBJECT 4711 IS 'a comment'",
 )
 """One of each kind that an ordinary role can make."""
 
