@@ -22,6 +22,7 @@ from mxpc.adapters.logins.requests import (
     not_understood,
     read_token_file,
     text_of,
+    unreachable_hint,
     words_of,
     xml_text,
 )
@@ -224,7 +225,7 @@ def _ask(request: TokenRequest, what: str, ca_file: str | None = None) -> str:
         raise ServiceError(
             f"{what}: {request.service} at {request.url} cannot be reached",
             evidence=str(cause),
-            hint="Check network and proxy; AWS_ENDPOINT_URL_STS names a private endpoint of the token service.",
+            hint=unreachable_hint(cause, "AWS_ENDPOINT_URL_STS names a private endpoint of the token service."),
         ) from cause
 
 

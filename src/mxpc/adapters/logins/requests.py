@@ -79,8 +79,8 @@ def ask(request: TokenRequest, ca_file: str | None = None) -> str:
         except Refused as refusal:
             if refusal.status not in PASSING_STATUSES or not left:
                 raise
-        except Unreachable:
-            if not left:
+        except Unreachable as failure:
+            if not left or "CERTIFICATE_VERIFY_FAILED" in str(failure):
                 raise
         tried = request.patience.tries - left
         time.sleep(request.patience.first_pause * 2.0 ** (tried - 1) * random.uniform(0.5, 1.5))  # noqa: S311
@@ -132,6 +132,13 @@ def _trust(url: str, ca_file: str | None) -> ssl.SSLContext | bool:
 
 
 # ------------------------------------------------------------------------------------------------------ what came back
+
+
+def unreachable_hint(cause: Unreachable, more: str = "") -> str:
+    """What to do about it."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(cause):
+        return "Name the CA with SSL_CERT_FILE, or with --storage-ca-file when it is for the file storage."
+    return f"Check network and proxy. {more}".strip()
 
 
 def json_object(request: TokenRequest, body: str) -> Mapping[str, Any]:

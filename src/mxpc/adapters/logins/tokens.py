@@ -15,6 +15,7 @@ from mxpc.adapters.logins.requests import (
     json_object,
     not_understood,
     text_of,
+    unreachable_hint,
     words_of,
 )
 from mxpc.errors import ServiceError
@@ -39,7 +40,7 @@ def token_from(request: TokenRequest, what: str, hint: str, ca_file: str | None 
         raise ServiceError(
             f"{what}: {request.service} at {request.url} cannot be reached",
             evidence=str(cause),
-            hint="Check network and proxy.",
+            hint=unreachable_hint(cause),
         ) from cause
     return AccessToken(text_of(request, answer, "access_token"), began + _lifetime(request, answer))
 
