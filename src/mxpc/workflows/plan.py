@@ -112,10 +112,11 @@ def dump_findings(
     yield from checks.space_for_new(target, dump)
 
 
-def refused(refusals: tuple[Finding, ...]) -> CheckRefused:
-    """The error for findings that forbid a restore."""
+def refused(refusals: tuple[Finding, ...], *, put_back: bool = False) -> CheckRefused:
+    """The error for findings that forbid a restore; `put_back` where they came up on the way."""
+    state = "and everything was put back" if put_back else "before anything was changed"
     return CheckRefused(
-        "the restore was refused before anything was changed: " + "; ".join(one.what for one in refusals),
+        f"the restore was refused {state}: " + "; ".join(one.what for one in refusals),
         evidence=", ".join(one.code for one in refusals),
         hint="\n".join(dict.fromkeys(one.hint for one in refusals if one.hint)),
     )

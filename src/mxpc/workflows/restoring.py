@@ -186,7 +186,7 @@ class Restoring:
         ]
         refusals = tuple(one for one in findings if one.severity is Severity.REFUSE)
         if refusals:
-            raise refused(refusals)
+            raise refused(refusals, put_back=self._parked)
 
     # ------------------------------------------------------------------------------------------------------ the checks
 
