@@ -39,13 +39,13 @@ def kubernetes() -> Iterator[KubernetesApi]:
 @pytest.fixture(scope="session")
 def make_stage(
     durable_postgres: PostgresServer, s3: S3Server, kubernetes: KubernetesApi, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], Stage]:
-    """Makes a stage with nothing in it."""
-    return lambda: Stage(durable_postgres, s3, kubernetes, tmp_path_factory.mktemp("faults"))
+) -> Callable[..., Stage]:
+    """Makes a stage with nothing in it, on the durable server unless told otherwise."""
+    return lambda server=durable_postgres: Stage(server, s3, kubernetes, tmp_path_factory.mktemp("faults"))
 
 
 @pytest.fixture(scope="session")
-def stage_made(make_stage: Callable[[], Stage]) -> Stage:
+def stage_made(make_stage: Callable[..., Stage]) -> Stage:
     """See `stage`."""
     return make_stage().fill()
 
