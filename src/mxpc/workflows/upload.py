@@ -7,7 +7,8 @@ somebody's file. Before a blob is sent, its name goes into the journal.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from mxpc.archive.reader import ArchiveEntry
@@ -15,7 +16,7 @@ from mxpc.errors import BlobForbidden, FileStoreError
 from mxpc.model import BlobStat, short_name
 from mxpc.ports import FileStore
 from mxpc.progress import Progress, Task
-from mxpc.streams import Concurrency, ordered_map
+from mxpc.streams import Concurrency, ordered_map, unordered_map
 
 SMALL = 8 << 20
 """Blobs up to this size travel whole and in parallel; bigger ones are streamed, one after another."""
@@ -55,7 +56,7 @@ class Uploader:
         max_held_bytes: int = 64 << 20,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        """`max_held_bytes` bounds the small blobs that are held in memory: half of it waits, half of it is sent.
+        """`max_held_bytes` bounds the small blobs that are held in memory: half of it is sent, the rest is looked for.
 
         `check` is called before each request, from any thread, and raises when there is to be no further one.
         """
@@ -69,22 +70,40 @@ class Uploader:
 
     def upload(self, entries: Iterator[ArchiveEntry]) -> None:
         """Send every blob of `entries`; the content is read from them in order."""
-        batch: list[_Held] = []
-        held = 0
-        for looked_at in ordered_map(
+        with closing(self._looked_at(entries)) as looked_at:
+            for one in unordered_map(
+                self._noted(looked_at),
+                self._put,
+                workers=self._transfers,
+                weight=lambda one: len(one.content),
+                max_weight=self._window,
+                max_ahead=2 * BATCH,
+            ):
+                self._count(len(one.content), sent=not one.there)
+
+    def _looked_at(self, entries: Iterator[ArchiveEntry]) -> Generator[_Held]:
+        return ordered_map(
             self._small(entries),
             self._look,
             workers=self._transfers,
             weight=lambda one: len(one.content),
-            max_weight=self._window,
+            max_weight=self._window // 2,
             max_ahead=BATCH,
-        ):
-            batch.append(looked_at)
-            held += len(looked_at.content)
-            if len(batch) >= BATCH or held >= self._window:
-                self._send(batch)
-                held = 0
-        self._send(batch)
+        )
+
+    def _noted(self, looked_at: Iterator[_Held]) -> Iterator[_Held]:
+        """The same, each in the journal before it is passed on."""
+        while batch := self._batch(looked_at):
+            self._note([one.blob for one in batch if not one.there])
+            yield from batch
+
+    def _batch(self, looked_at: Iterator[_Held]) -> list[_Held]:
+        batch: list[_Held] = []
+        held = 0
+        while len(batch) < BATCH and held < self._window // 2 and (one := next(looked_at, None)):
+            batch.append(one)
+            held += len(one.content)
+        return batch
 
     def _small(self, entries: Iterator[ArchiveEntry]) -> Iterator[_Held]:
         for entry in entries:
@@ -110,25 +129,11 @@ class Uploader:
                 return True
         raise _other_content(stat.blob)
 
-    def _send(self, batch: list[_Held]) -> None:
-        new = [one for one in batch if not one.there]
-        self._note([one.blob for one in new])
-        for _ in ordered_map(
-            new,
-            self._put,
-            workers=self._transfers,
-            weight=lambda one: len(one.content),
-            max_weight=self._window,
-            max_ahead=BATCH,
-        ):
-            pass
-        for one in batch:
-            self._count(len(one.content), sent=not one.there)
-        batch.clear()
-
-    def _put(self, one: _Held) -> None:
-        self._check()
-        self._store.put(one.blob, len(one.content), [one.content])
+    def _put(self, one: _Held) -> _Held:
+        if not one.there:
+            self._check()
+            self._store.put(one.blob, len(one.content), [one.content])
+        return one
 
     def _send_big(self, entry: ArchiveEntry, blob: str, size: int) -> None:
         stat = look_at(self._store, blob)
