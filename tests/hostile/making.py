@@ -11,7 +11,7 @@ from mxpc.archive.deflate import ZLIB
 
 BLOCK = 512
 BLOB = "0d3e301f-5551-46f8-ad44-8de2be084c95"
-OTHER = "a1b2c3d4-1111-4222-8333-444455556666"
+OTHER = "c0ffee00-1111-4222-8333-444455556666"
 ZEROS = bytes(1 << 20)
 Repeated = tuple[bytes, int]
 """Bytes, and how often."""
@@ -47,7 +47,7 @@ def header(
     block[257:265] = magic.ljust(8, b"\0")
     block[345 : 345 + len(prefix)] = prefix
     block[148:156] = b" " * 8
-    block[148:156] = b"%06o\0 " % sum(byte - 256 * (signed and byte > 127) for byte in block)
+    block[148:156] = b"%06o\0 " % (sum(block) - 256 * sum(byte > 127 for byte in block) * signed)
     return bytes(block)
 
 

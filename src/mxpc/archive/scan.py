@@ -12,7 +12,7 @@ from mxpc.model import ArchiveSummary, DumpFacts
 from mxpc.ports import ByteReader
 
 _READ = 1 << 18
-_NAMED_EXTRAS = 100
+NAMED_EXTRAS = 100
 PLAIN_BYTES = 4 << 30
 """Data in a dump up to this size may be as empty as they like: decompressing them takes five seconds or so."""
 MAX_RATIO = 4000
@@ -81,7 +81,7 @@ class _Findings:
             self.blob_bytes += entry.size or 0
         else:
             self.extra_count += 1
-            if len(self.extra_names) < _NAMED_EXTRAS:
+            if len(self.extra_names) < NAMED_EXTRAS:
                 self.extra_names.append(printable(entry.name))
 
     def _take_dump(self, entry: ArchiveEntry) -> None:

@@ -151,12 +151,17 @@ def content(summary: ArchiveSummary, halves: frozenset[Half]) -> Iterator[Findin
         )
     if halves == {Half.FILES} and summary.blob_count == 0:
         yield Finding(Severity.REFUSE, "no-files-in-archive", "the archive has no files, and only files were asked for")
-    if summary.extra_count:
+    yield from extra_entries(summary.extra_count, summary.extra_entries)
+
+
+def extra_entries(count: int, names: tuple[str, ...]) -> Iterator[Finding]:
+    """Nothing of an archive is passed over silently. `names` may be the first ones only."""
+    if count:
+        more = f" and {count - 5} more" if count > 5 else ""
         yield Finding(
             Severity.WARN,
             "extra-entries",
-            f"{summary.extra_count} entries of the archive belong to no known place and are passed over: "
-            f"{_some(summary.extra_entries)}",
+            f"{count} entries of the archive belong to no known place and are passed over: {_some(names[:5])}{more}",
         )
 
 

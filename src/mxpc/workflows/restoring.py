@@ -21,6 +21,7 @@ from mxpc.progress import Task
 from mxpc.streams import ordered_map
 from mxpc.workflows import checks
 from mxpc.workflows.dump_selection import DumpSelection, select
+from mxpc.workflows.piped import Passing, read_on
 from mxpc.workflows.plan import RestorePlan, dump_findings, refused
 from mxpc.workflows.put_back import Parties, put_back
 from mxpc.workflows.report import RestoreReport
@@ -132,18 +133,30 @@ class Restoring:
 
     def _entries(self, reader: ArchiveReader, halves: frozenset[Half], *, to_the_end: bool) -> Iterator[ArchiveEntry]:
         """The blob entries; a dump on the way is restored, to its end, before the next entry is read."""
-        for entry in reader:
+        passing, entries = Passing(), iter(reader)
+        for entry in entries:
             self._check_stop()
             if entry.place is Place.DUMP and Half.DATABASE in halves:
-                self._restore_dump(entry)
+                self._restore_dump_or_blame(entry, entries)
                 if not to_the_end:
                     return
             elif entry.place is Place.BLOB and Half.FILES in halves:
                 yield entry
+            elif self._plan.summary is None:
+                passing.look(entry)
+        self._warnings += passing.warnings()
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
             raise _Stopped
+
+    def _restore_dump_or_blame(self, dump: ByteReader, entries: Iterator[ArchiveEntry]) -> None:
+        try:
+            self._restore_dump(dump)
+        except (DatabaseError, CheckRefused):
+            if self._plan.summary is None:
+                read_on(dump, entries)
+            raise
 
     def _restore_dump(self, dump: ByteReader) -> None:
         stream = DumpStream(dump)
@@ -187,6 +200,7 @@ class Restoring:
         refusals = tuple(one for one in findings if one.severity is Severity.REFUSE)
         if refusals:
             raise refused(refusals, put_back=self._parked)
+        self._warnings += [one.what for one in findings]
 
     # ------------------------------------------------------------------------------------------------------ the checks
 

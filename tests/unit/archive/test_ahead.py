@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import io
 import random
 import threading
@@ -9,7 +10,9 @@ import pytest
 
 from mxpc.archive.ahead import ReadAhead
 from mxpc.archive.entryset import EntrySet
-from unit.archive.archives import BLOB, Trickle, Zeros, everything
+from mxpc.archive.reader import ArchiveReader
+from mxpc.errors import ArchiveError
+from unit.archive.archives import BLOB, Trickle, Zeros, everything, written
 
 
 def _threads() -> list[threading.Thread]:
@@ -64,3 +67,32 @@ def test_set_knows_what_was_added() -> None:
     assert (entries.add_blob(nil), entries.add_blob(nil)) == (True, False)
     assert (entries.add_name(nil), entries.add_name("\udcff"), entries.add_name("\udcff")) == (True, True, False)
     assert len(entries) == 5003
+
+
+def test_closing_does_not_wait_for_a_pipe_that_stays_open() -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    class Waits:
+        def read(self, size: int, /) -> bytes:
+            begun.set()
+            end.wait(30)
+            return b""
+
+    reader = ReadAhead(Waits())
+    assert begun.wait(10)
+    reader.close()
+    assert not end.is_set()
+    assert reader.read(10) == b""
+    end.set()
+
+
+def test_leaving_a_reader_ends_its_thread() -> None:
+    gc.collect()
+    before = _threads()
+    with ArchiveReader(io.BytesIO(written(None, {BLOB: bytes(50 << 20)}))) as reader:
+        next(iter(reader))
+        assert len(_threads()) == len(before) + 1
+    assert _threads() == before
+    with pytest.raises(ArchiveError):
+        ArchiveReader(io.BytesIO(gzip.compress(b"no archive" * 10_000_000)))
+    assert _threads() == before

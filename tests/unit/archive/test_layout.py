@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
@@ -116,3 +117,17 @@ def test_foreign_metadata_keeps_unknown_keys_and_turns_values_into_text() -> Non
 def test_metadata_that_is_no_object_is_refused(data: bytes) -> None:
     with pytest.raises(ArchiveError):
         decode(data)
+
+
+def test_metadata_nested_to_any_depth_is_read_or_refused() -> None:
+    """Reading nests as deep as the stack allows; writing it again as text may need one frame more."""
+    for depth in range(900, 1010):
+        for start, end in (('{"a":' + "[" * depth, "]" * depth + "}"), ('{"a":' * depth + "1", "}" * depth)):
+            with contextlib.suppress(ArchiveError):
+                decode((start + end).encode())
+
+
+def test_metadata_has_no_key_twice_and_nothing_that_a_terminal_obeys() -> None:
+    with pytest.raises(ArchiveError, match="not JSON"):
+        decode(b'{"a": 1, "a": 1}')
+    assert decode(rb'{"a\u001b": "\n\u202ex", "b": ["\u0007"]}') == {r"a\x1b": r"\n\u202ex", "b": r'["\u0007"]'}
