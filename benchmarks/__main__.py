@@ -36,13 +36,16 @@ def main() -> int:
         bench = Bench(world, sizes, clock, Content(world, thorough=options.quick))
         server = world.server_version()
         broken = _run(bench, options.only, scenarios)
+    broken += _out_of_bounds(scenarios)
     minutes = (time.monotonic() - begun) / 60
     if scenarios:
         _say("\n" + report.table(report.TARGETS, list(report.judgements(scenarios))))
     if options.output:
         command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-        options.output.write_text(report.document(scenarios, command, server, minutes), encoding="utf-8")
-    return _verdict(scenarios, broken)
+        options.output.write_text(report.document(scenarios, broken, command, server, minutes), encoding="utf-8")
+    for line in broken:
+        _say(f"BROKEN: {line}")
+    return 1 if broken else 0
 
 
 def _run(bench: Bench, only: list[str], scenarios: list[Scenario]) -> list[str]:
@@ -65,16 +68,13 @@ def _run(bench: Bench, only: list[str], scenarios: list[Scenario]) -> list[str]:
     return broken
 
 
-def _verdict(scenarios: list[Scenario], broken: list[str]) -> int:
-    broken += [
+def _out_of_bounds(scenarios: list[Scenario]) -> list[str]:
+    return [
         f"{one.target}: {one.measured}, and {one.wanted} is the bound"
         for scenario in scenarios
         for one in scenario.judgements
         if not one.reached and not one.about_time
     ]
-    for line in broken:
-        _say(f"BROKEN: {line}")
-    return 1 if broken else 0
 
 
 def _options() -> argparse.Namespace:

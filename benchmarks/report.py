@@ -63,7 +63,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
 
 
-def document(scenarios: Sequence[Scenario], command: str, server: str, minutes: float) -> str:
+def document(scenarios: Sequence[Scenario], broken: Sequence[str], command: str, server: str, minutes: float) -> str:
     """RESULTS.md."""
     parts = [
         "# Results\n",
@@ -71,6 +71,7 @@ def document(scenarios: Sequence[Scenario], command: str, server: str, minutes: 
         "\n".join(f"- {line}" for line in _circumstances(command, server, minutes)) + "\n",
         "## Targets\n",
         table(TARGETS, list(judgements(scenarios))) + "\n",
+        *(f"**Not as promised**: {line}\n" for line in broken),
     ]
     for one in scenarios:
         parts += [f"## {one.title.capitalize()}\n", f"{one.data}\n", table(COLUMNS, list(rows(one))) + "\n"]
