@@ -39,10 +39,12 @@ def main() -> int:
     broken += _out_of_bounds(scenarios)
     minutes = (time.monotonic() - begun) / 60
     if scenarios:
-        _say("\n" + report.table(report.TARGETS, list(report.judgements(scenarios))))
+        _say("\n" + report.table(report.TARGETS, list(report.judgements(scenarios, times=not options.quick))))
     if options.output:
         command = " ".join(["python -m benchmarks", *sys.argv[1:]])
-        options.output.write_text(report.document(scenarios, broken, command, server, minutes), encoding="utf-8")
+        options.output.write_text(
+            report.document(scenarios, broken, command, server, minutes, times=not options.quick), encoding="utf-8"
+        )
     for line in broken:
         _say(f"BROKEN: {line}")
     return 1 if broken else 0

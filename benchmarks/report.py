@@ -42,10 +42,10 @@ def _row(one: Result, tool: Result | None) -> tuple[str, ...]:
     )
 
 
-def judgements(scenarios: Sequence[Scenario]) -> Iterator[tuple[str, ...]]:
-    """A line a target."""
+def judgements(scenarios: Sequence[Scenario], *, times: bool) -> Iterator[tuple[str, ...]]:
+    """A line a target; without `times` those about time are shown and not judged: they mean nothing at small sizes."""
     for one in (judgement for scenario in scenarios for judgement in scenario.judgements):
-        yield one.target, one.wanted, one.measured, _word(one)
+        yield one.target, one.wanted, one.measured, _word(one) if times or not one.about_time else "(not judged)"
 
 
 def _word(one: Judgement) -> str:
@@ -63,14 +63,16 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "| " + " | ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) + " |"
 
 
-def document(scenarios: Sequence[Scenario], broken: Sequence[str], command: str, server: str, minutes: float) -> str:
+def document(
+    scenarios: Sequence[Scenario], broken: Sequence[str], command: str, server: str, minutes: float, *, times: bool
+) -> str:
     """RESULTS.md."""
     parts = [
         "# Results\n",
         "Written by the benchmarks themselves; see [README.md](README.md) for what is measured and how.\n",
         "\n".join(f"- {line}" for line in _circumstances(command, server, minutes)) + "\n",
         "## Targets\n",
-        table(TARGETS, list(judgements(scenarios))) + "\n",
+        table(TARGETS, list(judgements(scenarios, times=times))) + "\n",
         *(f"**Not as promised**: {line}\n" for line in broken),
     ]
     for one in scenarios:
