@@ -100,7 +100,7 @@ def _processor() -> str:
 
 def _revision() -> str:
     try:
-        words = ["git", "describe", "--always", "--dirty", "--", "src"]
+        words = ["git", "log", "-1", "--format=%h", "--", "src"]
         result = subprocess.run(words, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return importlib.metadata.version("mxpc-backup-restore-cli")
