@@ -80,7 +80,9 @@ class Case:
     """Exit codes of a restore, where they are others than those of `verify`."""
 
 
-def refused(name: str, wrong: str, make: Callable[[Good], bytes], *words: str, **more: bool | int) -> Case:
+def refused(
+    name: str, wrong: str, make: Callable[[Good], bytes], *words: str, **more: bool | int | tuple[int, ...]
+) -> Case:
     """A case that has to be refused."""
     return Case(name, wrong, make, words, **more)  # type: ignore[arg-type]
 

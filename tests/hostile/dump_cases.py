@@ -339,6 +339,7 @@ DATA = [
         "a dump with lz4, cut",
         lambda good: _archive(good, (ASSETS / "dumps/pg17-lz4.backup").read_bytes()[:-20]),
         "no end",
+        restore_codes=(4, 5),
     ),
     refused("bare-dump-cut", "a bare dump, cut", lambda good: good.dump[:-100], "no end"),
     refused("bare-dump-gzip-cut", "a bare dump in gzip, cut", lambda good: member(good.dump)[:-12], "incomplete"),
