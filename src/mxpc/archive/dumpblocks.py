@@ -12,6 +12,8 @@ from mxpc.errors import ArchiveError
 _DATA, _BLOBS = 1, 3
 END_OF_COPY = b"\\.\n\n\n"
 """What pg_dump writes behind the last row of a table."""
+MOST_COUNTED_ROWS = 200_000
+"""Of one table: counting the rows of bigger ones costs a restore more than it proves."""
 _END_OF_STREAM = END_OF_COPY + bytes(INT_SIZE)
 
 
@@ -75,12 +77,17 @@ class Blocks:
                 raise cut_short("The database dump in it has no end.")
 
     def count_rows(self) -> int | None:
-        """Pass over one uncompressed stream of COPY text; its rows, or None when it does not end as pg_dump ends it."""
+        """Pass over one uncompressed stream of COPY text; its rows.
+
+        None when there are more than MOST_COUNTED_ROWS, or when it does not end as pg_dump ends it.
+        """
         newlines, tail = 0, b""
         for piece in self.copied(count_newlines := _HeaderNewlines()):
-            newlines += piece.count(b"\n")
+            if count_newlines.wanted:
+                newlines += piece.count(b"\n")
+                count_newlines.wanted = newlines - count_newlines.found <= MOST_COUNTED_ROWS + END_OF_COPY.count(b"\n")
             tail = (tail + piece[-len(_END_OF_STREAM) :])[-len(_END_OF_STREAM) :]
-        if tail != _END_OF_STREAM:
+        if tail != _END_OF_STREAM or not count_newlines.wanted:
             return None
         return newlines - count_newlines.found - END_OF_COPY.count(b"\n")
 
@@ -131,8 +138,12 @@ class _HeaderNewlines:
 
     def __init__(self) -> None:
         self.found = 0
+        self.wanted = True
+        """False: nobody counts any more, and walking is quicker without."""
 
     def walk(self, buffer: bytes, at: int) -> tuple[int, bool]:
+        if not self.wanted:
+            return _walk(buffer, at)
         last = len(buffer) - INT_SIZE
         unpack = INT.unpack_from
         newlines, found = _NEWLINES, 0

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
+from mxpc.archive.dumpblocks import MOST_COUNTED_ROWS
 from mxpc.model import DumpFacts
 
 Table = tuple[str, str]
 """Schema and name."""
 
-MOST_ROWS_OF_A_TABLE = 200_000
 MOST_ROWS = 5_000_000
 """Of all tables that are counted: seconds, also on a slow server. The smallest tables come first."""
 
@@ -33,7 +33,7 @@ def _cheap(counts: Mapping[Table, int]) -> Iterator[tuple[Table, int]]:
     total = 0
     for table, rows in sorted(counts.items(), key=lambda item: item[1]):
         total += rows
-        if rows > MOST_ROWS_OF_A_TABLE or total > MOST_ROWS:
+        if rows > MOST_COUNTED_ROWS or total > MOST_ROWS:
             return
         yield table, rows
 

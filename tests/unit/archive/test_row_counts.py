@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxpc.archive.dump import DumpStream
-from mxpc.archive.dumpblocks import Blocks
+from mxpc.archive.dumpblocks import MOST_COUNTED_ROWS, Blocks
 from mxpc.archive.dumpcursor import Cursor
 from unit.archive.archives import ASSETS, Trickle
 
@@ -65,3 +65,12 @@ def test_lengths_with_newlines_among_their_bytes_are_no_rows(length: int) -> Non
 def test_text_that_does_not_end_as_pg_dump_ends_it_is_not_counted() -> None:
     stream = stream_of([b"INSERT INTO t VALUES (1);"], [100], end=b"\n\n")
     assert Blocks(Cursor(io.BytesIO(stream))).count_rows() is None
+
+
+@pytest.mark.parametrize(("rows", "counted"), [(MOST_COUNTED_ROWS, True), (MOST_COUNTED_ROWS + 1, False)])
+def test_a_table_with_very_many_rows_is_passed_over_whole_but_not_counted(rows: int, counted: bool) -> None:
+    row = b"0123456789\n"
+    stream = (b"\0" + len(row).to_bytes(4, "little") + row) * rows + stream_of([], [1]) + b"next"
+    cursor = Cursor(io.BytesIO(stream))
+    assert Blocks(cursor).count_rows() == (rows if counted else None)
+    assert cursor.exactly(4) == b"next"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from mxpc.archive.dumpblocks import MOST_COUNTED_ROWS
 from mxpc.model import DumpEntry, DumpFacts
-from mxpc.workflows.row_counts import MOST_ROWS, MOST_ROWS_OF_A_TABLE, expected_rows, wrong_rows
+from mxpc.workflows.row_counts import MOST_ROWS, expected_rows, wrong_rows
 
 
 def dump(rows: dict[str, int], *, created: bool = True) -> DumpFacts:
@@ -18,12 +19,12 @@ def dump(rows: dict[str, int], *, created: bool = True) -> DumpFacts:
 
 
 def test_small_tables_are_counted_and_large_ones_are_not() -> None:
-    found = expected_rows(dump({"small": 3, "large": MOST_ROWS_OF_A_TABLE + 1, "empty": 0}), ())
+    found = expected_rows(dump({"small": 3, "large": MOST_COUNTED_ROWS + 1, "empty": 0}), ())
     assert found == {("public", "small"): 3, ("public", "empty"): 0}
 
 
 def test_all_tables_together_are_bounded_and_the_smallest_come_first() -> None:
-    many = {f"t{number}": MOST_ROWS_OF_A_TABLE for number in range(100)}
+    many = {f"t{number}": MOST_COUNTED_ROWS for number in range(100)}
     found = expected_rows(dump({**many, "tiny": 1}), ())
     assert ("public", "tiny") in found
     assert sum(found.values()) <= MOST_ROWS
