@@ -127,8 +127,12 @@ def _line(task: Task, running: _Running, *, done: bool = False) -> str:
     seconds = time.monotonic() - running.begun
     parts = []
     if running.item_count:
-        of = f" of {running.total_items:,}" if running.total_items and not done else ""
-        parts.append(f"{running.item_count:,}{of} files")
+        total = running.total_items
+        parts.append(
+            f"{running.item_count:,} of {words.items(task, total)}"
+            if total and not done
+            else words.items(task, running.item_count)
+        )
     if running.byte_count:
         of = f" of {words.size(running.total_bytes)}" if running.total_bytes and not done else ""
         parts.append(f"{words.size(running.byte_count)}{of}, {words.size(running.byte_count / max(seconds, 1e-3))}/s")
@@ -190,7 +194,7 @@ class BarProgress(QuietProgress):
             return
         with self._lock:
             self._items[task] += item_count
-            items = words.count(self._items[task], "file") if self._items[task] else ""
+            items = words.items(task, self._items[task]) if self._items[task] else ""
         self._bars.update(self._ids[task], advance=byte_count, items=items)
 
     def finished(self, task: Task) -> None:

@@ -21,6 +21,14 @@ TASK_WORDS = {
     Task.PRUNE_FILES: "deleting files that no document names",
 }
 
+OBJECT_TASKS = (Task.RESTORE_DATABASE, Task.REMOVE_OLD, Task.PUT_BACK)
+"""Their items are objects of the database; those of the others are files."""
+
+
+def items(task: Task, number: int) -> str:
+    """`306 files`, `1 object`."""
+    return count(number, "object" if task in OBJECT_TASKS else "file")
+
 
 def size(byte_count: float) -> str:
     """`1.4 GB`: decimal units, as storage is sold and billed."""

@@ -61,6 +61,15 @@ def test_progress_without_a_terminal_is_a_line_for_each_task_that_ended() -> Non
     assert results.getvalue() == ""
 
 
+def test_what_is_removed_from_a_database_is_not_called_files() -> None:
+    printed, _, messages = console()
+    progress = LineProgress(Session(printed))
+    progress.started(Task.REMOVE_OLD)
+    progress.advanced(Task.REMOVE_OLD, item_count=28)
+    progress.finished(Task.REMOVE_OLD)
+    assert messages.getvalue().startswith("removing the old content: 28 objects, done in")
+
+
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_the_first_signal_interrupts_and_later_ones_wait(name: str) -> None:
     said: list[str] = []
