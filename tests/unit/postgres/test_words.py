@@ -41,7 +41,12 @@ def test_evidence_is_the_first_error_with_its_object_and_detail() -> None:
         "Command was: ALTER TABLE ONLY public.bad",
         "    ADD CONSTRAINT bad_pkey PRIMARY KEY (id);",
     ]
-    assert evidence_of(complaints).splitlines() == [complaints[6], complaints[7], complaints[8]]
+    assert evidence_of(complaints, skipped=True).splitlines() == complaints[6:10]
+
+
+def test_evidence_is_the_unknown_parameter_when_it_was_not_skipped_as_harmless() -> None:
+    complaints = ['pg_restore: error: ERROR:  unrecognized parameter "transaction_timeout"', "Command was: SET x = 0;"]
+    assert evidence_of(complaints).splitlines() == complaints
 
 
 def test_evidence_without_an_error_is_the_last_line() -> None:
