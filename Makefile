@@ -41,6 +41,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py
 
 test: setup
 	@$(BIN)/python -m pytest -m "not faults" $(TESTS)
