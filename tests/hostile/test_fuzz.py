@@ -104,7 +104,7 @@ def known(summary: ArchiveSummary) -> tuple[object, ...]:
 
 @fuzzed
 @given(edits=st.lists(changes, max_size=4), level=st.sampled_from([0, 1, 6]))
-@example(edits=[("double", 10, 2000)], level=0)
+@example(edits=[("double", 7478655, 30)], level=6)
 def test_gzip_gives_what_was_compressed_or_an_error(edits: list[Change], level: int) -> None:
     data = changed(member(GOOD.tar[:6000], level=level) + member(b"more"), edits)
     found = [
@@ -113,7 +113,7 @@ def test_gzip_gives_what_was_compressed_or_an_error(edits: list[Change], level: 
     assert found[0] == found[-1]
     if found[0] is not None:
         # A whole member may be gone, or come twice: nothing can know.
-        assert found[0] in (GOOD.tar[:6000] + b"more", GOOD.tar[:6000], b"more") or len(edits) > 1
+        assert found[0].replace(GOOD.tar[:6000], b"").replace(b"more", b"") == b""
 
 
 @fuzzed
@@ -181,6 +181,7 @@ def test_headers_of_any_kind_are_read_or_refused(headers: list[tuple[dict[int, b
     edits=st.lists(changes, max_size=2),
     kind=st.sampled_from([b"x", b"g"]),
 )
+@example(records=[("GNU.sparse.map", bytes(19)), ("path", bytes(4))], edits=[("write", 12, b"\0")], kind=b"x")
 def test_pax_records_of_any_kind_are_read_or_refused(
     records: list[tuple[str, bytes]], edits: list[Change], kind: bytes
 ) -> None:

@@ -113,7 +113,7 @@ class DumpStream:
                     damaged("the database dump has data that belong to no entry", f"block {block.dump_id}")
                 )
             if block.large_objects != (entry.facts.kind == _LARGE_OBJECTS):
-                raise self._located(damaged("the database dump has data of another kind", entry.facts.kind))
+                raise self._located(damaged("the database dump has data of another kind", shown(entry.facts.kind)))
             yield block, entry, blocks
         if missing:
             first = next(iter(missing.values())).facts

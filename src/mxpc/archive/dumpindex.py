@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from mxpc.archive.dumpblocks import Blocks
 from mxpc.archive.dumpread import Toc, read_toc
+from mxpc.archive.layout import shown
 from mxpc.archive.trouble import damaged
 
 _POSITION_SET = 2
@@ -44,7 +45,7 @@ def _write_offsets(file: BinaryIO, toc: Toc, positions: dict[int, int]) -> None:
         at += len(entry.raw)
         if entry.facts.has_data:
             if entry.facts.dump_id not in positions:
-                raise damaged("the database dump lacks the data of an entry", entry.facts.name)
+                raise damaged("the database dump lacks the data of an entry", shown(entry.facts.name))
             file.seek(at)
             file.write(bytes((_POSITION_SET,)) + positions[entry.facts.dump_id].to_bytes(toc.offset_size, "little"))
         at += 1 + toc.offset_size

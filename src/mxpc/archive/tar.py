@@ -238,7 +238,7 @@ class _Header:
             )
         name = self.name if path is None else _decoded(path)
         if _SPARSE in extended:
-            raise _refused(name, _KINDS[b"S"], _decoded(extended[_SPARSE][:100]))
+            raise _refused(name, _KINDS[b"S"], shown(_decoded(extended[_SPARSE][:100])))
         size = _pax_size(extended["size"], name) if "size" in extended else self.size
         folder = self.kind == b"5" or (self.kind in b"0\0" and name.endswith("/"))
         if not folder and self.kind not in (b"0", b"\0", b"7"):
