@@ -85,10 +85,8 @@ class FileSink:
         self._file = os.fdopen(self._descriptor, "wb", buffering=0)
 
     def write(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            _write_all(self._descriptor, data)
         except OSError as cause:
             raise self._failed(cause) from cause
 
@@ -179,10 +177,8 @@ class PipeSink:
         self._close = close
 
     def write(self, data: bytes | memoryview) -> None:
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            _write_all(self._descriptor, data)
         except OSError as cause:
             raise self._failed(cause) from cause
 
@@ -272,6 +268,12 @@ class _PipeReading:
             return self._stream.read(size) or b""
         except OSError as cause:
             raise ArchiveError(f"cannot read the backup from {self._name}", evidence=_words(cause)) from cause
+
+
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def _words(cause: OSError) -> str:
