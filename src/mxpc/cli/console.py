@@ -39,6 +39,10 @@ class Console:
             text = text.replace(secret, "***")
         return text
 
+    def harmless(self, text: str) -> str:
+        """The text without secrets, and without anything that a terminal would obey."""
+        return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", self.redact(text))
+
     def result(self, text: str) -> None:
         """A line or more of the result."""
         self._print(self.results, text)
@@ -52,7 +56,7 @@ class Console:
         self._print(self.messages, text)
 
     def _print(self, stream: IO[str], text: str) -> None:
-        harmless = _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", self.redact(text))
+        harmless = self.harmless(text)
         with self._lock:
             try:
                 print(harmless, file=stream, flush=True)

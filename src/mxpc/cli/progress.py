@@ -12,6 +12,8 @@ from mxpc.cli import words
 from mxpc.cli.session import Session
 from mxpc.progress import Task
 
+REDRAW_EVERY = 0.1
+"""Seconds between two changes of a bar: the terminal is not drawn more often."""
 LINE_EVERY = 10.0
 """Seconds between two lines of one task where there is no terminal: a long job stays visible, a log stays short."""
 
@@ -124,6 +126,11 @@ class LineProgress(QuietProgress):
 
 
 def _line(task: Task, running: _Running, *, done: bool = False) -> str:
+    return f"{words.TASK_WORDS[task]}: {_amounts(task, running, done=done)}"
+
+
+def _amounts(task: Task, running: _Running, *, done: bool = False) -> str:
+    """`161 of 306 files, 19.9 MB of 45.4 MB, 24.2 MB/s, about 1.1 s left`, as far as it is known."""
     seconds = time.monotonic() - running.begun
     parts = []
     if running.item_count:
@@ -137,43 +144,29 @@ def _line(task: Task, running: _Running, *, done: bool = False) -> str:
         of = f" of {words.size(running.total_bytes)}" if running.total_bytes and not done else ""
         parts.append(f"{words.size(running.byte_count)}{of}, {words.size(running.byte_count / max(seconds, 1e-3))}/s")
     if done:
-        return f"{words.TASK_WORDS[task]}: {', '.join([*parts, f'done in {words.duration(seconds)}'])}"
-    if running.total_bytes and running.byte_count:
+        parts.append(f"done in {words.duration(seconds)}")
+    elif running.total_bytes and running.byte_count:
         left = seconds * max(running.total_bytes - running.byte_count, 0) / running.byte_count
         parts.append(f"about {words.duration(left)} left")
-    return f"{words.TASK_WORDS[task]}: {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 class BarProgress(QuietProgress):
-    """rich's bars: task, share, bytes, rate, time left."""
+    """A bar for each task, with the same words behind it as a line has."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            SpinnerColumn,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
         self._bars = Progress(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[items]}"),
+            BarColumn(bar_width=12),
+            TextColumn("{task.fields[amounts]}"),
             console=Console(file=session.console.messages, no_color=not session.style.on),
         )
-        self._ids: dict[Task, Any] = {}
-        self._items: dict[Task, int] = {}
+        self._running: dict[Task, tuple[Any, _Running]] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -186,21 +179,27 @@ class BarProgress(QuietProgress):
         self._bars.stop()
 
     def started(self, task: Task, *, total_bytes: int | None = None, total_items: int | None = None) -> None:
-        self._items[task] = 0
-        self._ids[task] = self._bars.add_task(words.TASK_WORDS[task], total=total_bytes, items="")
+        bar = self._bars.add_task(words.TASK_WORDS[task], total=total_bytes, amounts="")
+        self._running[task] = bar, _Running(total_bytes, total_items)
 
     def advanced(self, task: Task, *, byte_count: int = 0, item_count: int = 0) -> None:
-        if task not in self._ids:
+        if task not in self._running:
             return
+        bar, running = self._running[task]
         with self._lock:
-            self._items[task] += item_count
-            items = words.items(task, self._items[task]) if self._items[task] else ""
-        self._bars.update(self._ids[task], advance=byte_count, items=items)
+            running.byte_count += byte_count
+            running.item_count += item_count
+            now = time.monotonic()
+            due = now - running.shown_at >= REDRAW_EVERY
+            if due:
+                running.shown_at = now
+        if due:
+            self._bars.update(bar, completed=running.byte_count, amounts=_amounts(task, running))
 
     def finished(self, task: Task) -> None:
-        if task in self._ids:
-            bar = self._bars.tasks[self._bars.task_ids.index(self._ids[task])]
-            self._bars.update(self._ids[task], total=max(bar.completed, 1), completed=max(bar.completed, 1))
+        if task in self._running:
+            bar, running = self._running.pop(task)
+            self._bars.update(bar, total=1, completed=1, amounts=_amounts(task, running, done=True))
 
     def _print(self, text: str) -> None:
-        self._bars.console.print(self._session.console.redact(text), markup=False, highlight=False, soft_wrap=True)
+        self._bars.console.print(self._session.console.harmless(text), markup=False, highlight=False, soft_wrap=True)

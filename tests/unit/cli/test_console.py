@@ -12,7 +12,7 @@ import pytest
 
 from mxpc.cli import words
 from mxpc.cli.console import Console
-from mxpc.cli.progress import LineProgress
+from mxpc.cli.progress import BarProgress, LineProgress, shown
 from mxpc.cli.session import Session, Style
 from mxpc.cli.signals import interruptible
 from mxpc.errors import Interrupted
@@ -59,6 +59,28 @@ def test_progress_without_a_terminal_is_a_line_for_each_task_that_ended() -> Non
     assert messages.getvalue().startswith("fetching files: 2 files, 2.0 KB")
     assert len(messages.getvalue().splitlines()) == 1
     assert results.getvalue() == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_bars_and_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    terminal = Terminal()
+    session = Session(Console(results=io.StringIO(), messages=terminal), environ={"NO_COLOR": "1"})
+    session.console.hide(["secret word"])
+    with shown(session) as progress:
+        assert isinstance(progress, BarProgress)
+        progress.started(Task.UPLOAD_FILES, total_bytes=2000, total_items=2)
+        progress.advanced(Task.UPLOAD_FILES, byte_count=2000, item_count=2)
+        progress.warned("a secret word and \x1b[2J are not for terminals")
+        progress.finished(Task.UPLOAD_FILES)
+    drawn = terminal.getvalue()
+    assert "uploading files" in drawn
+    assert "2 files, 2.0 KB" in drawn
+    assert "warning: a *** and \\u001b[2J are not for terminals" in drawn
 
 
 def test_what_is_removed_from_a_database_is_not_called_files() -> None:
