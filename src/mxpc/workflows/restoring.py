@@ -68,6 +68,7 @@ class Restoring:
                 self._target.park(self._archive.name, schemas=self._schemas())
                 self._parked = True
             self._read_archive()
+            self._check_dump_came()
             self._check_app()
             self._check_rows()
             missing = self._missing_files()
@@ -203,6 +204,14 @@ class Restoring:
         self._warnings += [one.what for one in findings]
 
     # ------------------------------------------------------------------------------------------------------ the checks
+
+    def _check_dump_came(self) -> None:
+        """Through a pipe nobody knows before its end that there is no dump, and the old content is aside by then."""
+        if self._parked and not self._database_restored:
+            raise CheckRefused(
+                "the archive has no database dump; everything was put back",
+                hint="With --only files its files are restored, and the database stays as it is.",
+            )
 
     def _check_app(self) -> None:
         """The restored app is the one that was there: known for sure only now when the archive came through a pipe."""

@@ -13,6 +13,7 @@ from mxpc.adapters.archive_files import FileInput
 from mxpc.errors import ArchiveError, CheckRefused, DatabaseError, FileStoreError, HalfwayError, Interrupted, ToolError
 from mxpc.model import FileDocument, Half
 from mxpc.ports import ArchiveInput
+from mxpc.workflows.backup import BackupOptions
 from mxpc.workflows.plan import RestoreOptions
 from mxpc.workflows.restore import Restore
 from unit.workflows.conftest import APP, ENVIRONMENT, PipeOf, SmallApp, blob_name
@@ -221,6 +222,19 @@ def test_another_file_under_the_same_name_is_not_overwritten(target: Target, eit
     with pytest.raises(FileStoreError, match="another file"):
         target.restore().run(either)
     assert target.store.contents == OLD_BLOBS | {somebodys: b"somebody's"}
+
+
+def test_an_archive_without_a_dump_from_a_pipe_does_not_leave_an_empty_database(
+    target: Target, app: SmallApp, tmp_path: Path
+) -> None:
+    file = tmp_path / "files.tar.gz"
+    app.back_up(file, BackupOptions(halves=frozenset({Half.FILES})))
+    with pytest.raises(CheckRefused, match="no database dump") as error:
+        target.restore().run(PipeOf(file.read_bytes()))
+    assert "--only files" in error.value.hint
+    target.assert_old()
+    target.restore(RestoreOptions(halves=frozenset({Half.FILES}))).run(PipeOf(file.read_bytes()))
+    assert target.store.contents == OLD_BLOBS | app.contents
 
 
 def test_prune_deletes_what_the_restored_database_does_not_name(target: Target, archive: FileInput) -> None:
