@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import islice
 
@@ -90,8 +89,8 @@ class Restore:
 
     # -------------------------------------------------------------------------------------------------------- running
 
-    def run(self, archive: ArchiveInput, show: Callable[[RestorePlan], None] = lambda _: None) -> RestoreReport:
-        """Restore. `show` is given the plan before anything is changed.
+    def run(self, archive: ArchiveInput) -> RestoreReport:
+        """Restore by the plan that `plan` would make now.
 
         Raises ArchiveError, CheckRefused, ServiceError: the target is as it was; HalfwayError: it is not.
         """
@@ -100,7 +99,6 @@ class Restore:
         with self._parties.target.exclusive():
             put_back_interrupted(self._parties)
             plan = self._make_plan(archive, summary, self._parties.target.facts())
-            show(plan)
             plan.refuse()
             report = Restoring(self._parties, plan, archive).run()
         return replace(report, duration=time.monotonic() - begun)
