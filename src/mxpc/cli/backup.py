@@ -94,6 +94,8 @@ def command(
         fetch=FetchOptions(transfers=limit, max_ahead_bytes=buffer),
     )
     with shown(session) as progress:
+        if jobs > 1:
+            progress.warned("--jobs changes nothing in a backup: one pg_dump writes one dump in custom format")
         wiring = wire(session, common, namespace, environment, progress, storage=Half.FILES in chosen, transfers=limit)
         report = back_up(
             wiring.settings.environment,
