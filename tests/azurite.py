@@ -6,15 +6,12 @@ It lives in `.cache/servers/` (or the folder that MXPC_SERVERS names), and appea
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
 import shutil
 import ssl
 import subprocess
-import tempfile
 import urllib.request
 from email.utils import formatdate
 from pathlib import Path
@@ -26,7 +23,7 @@ import trustme
 
 from mxpc.demo.processes import ServerProcess, free_ports
 from mxpc.model import AzureSettings, KeyLayout, Login
-from servers import PROJECT, ServerUnavailable
+from servers import ServerUnavailable, fetched
 
 VERSION = "3.37.0"
 PROTOCOL = "2021-12-02"
@@ -37,22 +34,14 @@ def azurite_program() -> tuple[str, Path]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if not (node and npm):
         raise ServerUnavailable("Azurite needs node and npm, which are not installed")
-    cache = Path(os.environ.get("MXPC_SERVERS", PROJECT / ".cache" / "servers"))
-    target = cache / f"azurite-{VERSION}"
-    if not target.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="fetching-", dir=cache))
-        try:
-            _install(npm, work)
-            with contextlib.suppress(OSError):  # somebody else was quicker
-                work.rename(target)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    target = fetched(f"azurite-{VERSION}", lambda work: _install(npm, work))
     return node, target / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 
 
-def _install(npm: str, folder: Path) -> None:
+def _install(npm: str, work: Path) -> Path:
     """npm needs the surroundings of whoever started us: proxies, certificates, registry. Packages run no scripts."""
+    folder = work / "tree"
+    folder.mkdir()
     (folder / "package.json").write_text('{"private": true}\n')
     options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--omit=optional", "--silent"]
     try:
@@ -67,6 +56,7 @@ def _install(npm: str, folder: Path) -> None:
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         lines = str(error.stderr or error).strip().splitlines()
         raise ServerUnavailable(f"npm could not fetch Azurite: {lines[-1] if lines else ''}") from error
+    return folder
 
 
 class Azurite:

@@ -6,6 +6,7 @@ They live in `.cache/servers/` (or the folder that MXPC_SERVERS names), one fold
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
@@ -75,24 +76,26 @@ def _embedded_bin() -> Path | None:
 
 
 def _bin_of(version: str, fetch: Callable[[str, Path], Path]) -> Path:
+    return fetched(f"postgresql-{version}", lambda work: fetch(version, work)) / "bin"
+
+
+def fetched(name: str, fetch: Callable[[Path], Path]) -> Path:
+    """The folder of a server in the cache; `fetch` gets an empty folder and returns what becomes of it, once for all.
+
+    Workers and runs that want the same server wait for the one that fetches it.
+    """
     cache = Path(os.environ.get("MXPC_SERVERS", PROJECT / ".cache" / "servers"))
-    target = cache / f"postgresql-{version}"
+    target = cache / name
     if not target.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="fetching-", dir=cache) as work:
-            tree = fetch(version, Path(work))
-            tree.chmod(0o755)
-            _appear(tree, target)
-    return target / "bin"
-
-
-def _appear(tree: Path, target: Path) -> None:
-    """Rename into place; somebody else may have been quicker."""
-    try:
-        tree.rename(target)
-    except OSError:
-        if not target.exists():
-            raise
+        with (cache / f".{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.exists():
+                with tempfile.TemporaryDirectory(prefix="fetching-", dir=cache) as work:
+                    tree = fetch(Path(work))
+                    tree.chmod(0o755)
+                    tree.rename(target)
+    return target
 
 
 def require(reason: str) -> NoReturn:
