@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mxpc.demo.postgres import PostgresServer
@@ -36,3 +39,11 @@ def new_bucket(server: S3Server, *, may_list: bool = False) -> tuple[str, S3Iden
     name = f"app-{secrets.token_hex(6)}"
     server.create_bucket(name)
     return name, server.add_identity(S3Identity.of_bucket(name, name, may_list=may_list))
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port of 127.0.0.1 that refuses every connection; it is taken, so that no other test's server comes up there."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]

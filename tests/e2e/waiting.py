@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from e2e.environment import Content, Ended, LiveEnvironment
-from mxpc.demo.processes import free_ports
+from surroundings import closed_port
 
 LONGEST = 60.0
 SERVICES = ("database", "storage")
@@ -40,9 +40,13 @@ Calls = dict[tuple[str, str, str], Call]
 @contextlib.contextmanager
 def begun(environments: Sequence[LiveEnvironment], archive: Path) -> Iterator[Calls]:
     """Start all of them, each state in an environment of its own; each is killed after a minute."""
-    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(16) as pool:
+    with (
+        closed_port() as closed,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        ThreadPoolExecutor(16) as pool,
+    ):
         addresses = {
-            "closed": f"127.0.0.1:{free_ports(1)[0]}",
+            "closed": f"127.0.0.1:{closed}",
             "silent": f"127.0.0.1:{silent.getsockname()[1]}",
             "unknown host": "no-such-host.invalid:5432",
         }

@@ -16,11 +16,10 @@ from integration.postgres.content import load_mini_mendix, run
 from mxpc.adapters.postgres import PostgresSource
 from mxpc.adapters.programs import Programs
 from mxpc.demo.postgres import PostgresServer
-from mxpc.demo.processes import free_ports
 from mxpc.errors import DatabaseError, RequestError
 from mxpc.model import DatabaseSettings, FileDocument, FileTotals
 from mxpc.ports import ByteReader
-from surroundings import AWKWARD_PASSWORD, new_database
+from surroundings import AWKWARD_PASSWORD, closed_port, new_database
 
 BIG = "CREATE TABLE big AS SELECT n, repeat(md5(n::text), 30) AS filling FROM generate_series(1, 60000) n"
 
@@ -200,8 +199,7 @@ def test_unknown_database_is_named(app: DatabaseSettings) -> None:
 
 def test_server_that_is_down_is_named_with_what_to_do(app: DatabaseSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mxpc.adapters.postgres.connection.TRYING_SECONDS", 1)
-    (port,) = free_ports(1)
-    with pytest.raises(DatabaseError, match=rf"127\.0\.0\.1:{port}") as caught:
+    with closed_port() as port, pytest.raises(DatabaseError, match=rf"127\.0\.0\.1:{port}") as caught:
         PostgresSource(DatabaseSettings("127.0.0.1", port, "d", "u", "p")).interrupted_restore()
     assert "refused" in caught.value.evidence
     assert "jump-pod" in caught.value.hint
