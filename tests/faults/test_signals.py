@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,18 @@ IN_RESTORE = (
 )
 IN_UNDO = (*spread("signal in undo", 3, 0.6, 1.0, everything=False), *in_phases("signal in undo", ("undoing", 0.05)))
 IN_BACKUP = tuple(spread("signal in backup", 5, 0.5, 1.0, everything=False))
-TURNS = itertools.cycle(NUMBERS)
 
 
-@pytest.mark.parametrize("moment", IN_RESTORE, ids=str)
-@pytest.mark.parametrize("way", ["file", "pipe"])
-def test_interrupted_restore_leaves_the_old_content_at_once(stage: Stage, way: str, moment: Moment) -> None:
-    number = next(TURNS)
+def in_turns(cases: Iterable[tuple[object, ...]]) -> list[pytest.ParameterSet]:
+    """Each of these with one of the signals, the same one in every run."""
+    turns = zip(cases, itertools.cycle(NUMBERS), strict=False)
+    return [pytest.param(*case, number, id="-".join((*map(str, case), number.name))) for case, number in turns]
+
+
+@pytest.mark.parametrize(("way", "moment", "number"), in_turns(itertools.product(("file", "pipe"), IN_RESTORE)))
+def test_interrupted_restore_leaves_the_old_content_at_once(
+    stage: Stage, way: str, moment: Moment, number: signal.Signals
+) -> None:
     seconds = stage.seconds(way, lambda: start_restore(stage, way))
     running, _ = meet(
         stage, f"{number.name} in restore", moment, seconds, lambda: start_restore(stage, way), stage.reset
@@ -43,9 +49,10 @@ def test_interrupted_restore_leaves_the_old_content_at_once(stage: Stage, way: s
     assert stage.settled() == ("new" if done else "old"), str(ended)
 
 
-@pytest.mark.parametrize("moment", IN_UNDO, ids=str)
-def test_interrupted_undo_is_brought_to_its_end(stage: Stage, halfway: Saved, moment: Moment) -> None:
-    number = next(TURNS)
+@pytest.mark.parametrize(("moment", "number"), in_turns(itertools.product(IN_UNDO)))
+def test_interrupted_undo_is_brought_to_its_end(
+    stage: Stage, halfway: Saved, moment: Moment, number: signal.Signals
+) -> None:
     running, _ = meet(
         stage,
         f"{number.name} in undo",
@@ -82,9 +89,10 @@ def test_interrupted_restore_does_not_send_the_remaining_files_first(stage: Stag
     stage.expect_old()
 
 
-@pytest.mark.parametrize("moment", IN_BACKUP, ids=str)
-def test_interrupted_backup_leaves_nothing(stage: Stage, tmp_path: Path, moment: Moment) -> None:
-    number = next(TURNS)
+@pytest.mark.parametrize(("moment", "number"), in_turns(itertools.product(IN_BACKUP)))
+def test_interrupted_backup_leaves_nothing(
+    stage: Stage, tmp_path: Path, moment: Moment, number: signal.Signals
+) -> None:
     file = tmp_path / "backup.tar.gz"
     running, _ = meet(
         stage,
