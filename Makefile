@@ -1,13 +1,13 @@
 # Every development command; CI calls the same. Each target sets up by itself what it needs, and does it once.
 #
-#   make setup | check | test | test-faults | demo | bench | bench-quick | fix | lock | clean
+#   make setup | check | test | test-cluster | test-faults | demo | bench | bench-quick | fix | lock | clean
 #
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer); else the newest one that works is found.
 # TESTS="tests/unit -k gzip" narrows `make test`.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-faults demo bench bench-quick fix lock clean
+.PHONY: help setup check test test-cluster test-faults demo bench bench-quick fix lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -44,7 +44,12 @@ check: setup
 	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py
 
 test: setup
-	@$(BIN)/python -m pytest -m "not faults" $(TESTS)
+	@$(BIN)/python -m pytest -m "not faults and not cluster" $(TESTS)
+
+# The first time it builds kube-apiserver, etcd and kubectl with Go.
+test-cluster: setup
+	@PYTHONPATH=tests $(BIN)/python -m cluster.binaries
+	@$(BIN)/python -m pytest -m cluster $(or $(TESTS),tests/cluster)
 
 test-faults: setup
 	@$(BIN)/python -m pytest -m faults $(TESTS)
