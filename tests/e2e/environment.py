@@ -133,6 +133,7 @@ class LiveEnvironment:
         kubernetes: KubernetesApi,
         home: Path,
         *,
+        namespace: str = NAMESPACE,
         folder: str = "",
         bucket_of: LiveEnvironment | None = None,
     ) -> None:
@@ -140,6 +141,7 @@ class LiveEnvironment:
         self.postgres = postgres
         self.s3 = s3
         self.kubernetes = kubernetes
+        self.namespace = namespace
         self.name = f"app-{secrets.token_hex(4)}"
         self.home = home / self.name
         self.temporary = self.home / "tmp"
@@ -151,7 +153,7 @@ class LiveEnvironment:
         self.layout = KeyLayout(folder=folder)
         endpoint = f"{s3.endpoint}/{self.bucket}" if folder else s3.endpoint
         self.objects = environment_objects(
-            NAMESPACE,
+            namespace,
             self.name,
             database_keys(self.database),
             storage_keys(endpoint, folder or self.bucket, self.identity),
@@ -196,7 +198,7 @@ class LiveEnvironment:
         """Start the command. `backup` and `restore` get -n and -e, unless they have one or --credentials-dir."""
         words = [str(argument) for argument in arguments]
         if words[0] in ("backup", "restore") and not {"-n", "-e", "--credentials-dir"} & set(words):
-            words[1:1] = ["-n", NAMESPACE, "-e", self.name]
+            words[1:1] = ["-n", self.namespace, "-e", self.name]
         process = subprocess.Popen(
             [*wrapper, str(COMMAND), *words],
             env=self.environment() | dict(env or {}),
