@@ -69,6 +69,26 @@ class ArchiveInput(Protocol):
         """A new reading from the start."""
 
 
+class ObjectsSink(Protocol):
+    """Keeps the metadata of encrypted objects beside an archive. One thread.
+
+    The order of calls is: `add`, `publish` before the archive is committed and `finish` after it, or `abort`. At every
+    moment what is there serves the archive that has the name.
+    """
+
+    def add(self, blob: str, encryption: Mapping[str, str]) -> None:
+        """Keep this; nothing is written yet."""
+
+    def publish(self) -> None:
+        """Write what was added, together with what an older archive of the same name needs."""
+
+    def finish(self) -> None:
+        """Leave out what only the older archive needed. Raises nothing: a rest does no harm."""
+
+    def abort(self) -> None:
+        """Take away what was written, where no archive needs it. May be repeated."""
+
+
 class EnvironmentSource(Protocol):
     """Where the settings of an environment come from: the Kubernetes API, or a folder of files."""
 
@@ -178,8 +198,12 @@ class FileStore(Protocol):
         Raises FileStoreError naming bucket and server (unreachable, wrong credentials, no such bucket).
         """
 
+    @property
+    def keeps_metadata(self) -> bool:
+        """Whether `put` can store metadata beside the content."""
+
     def open(self, blob: str, limit: int) -> OpenedBlob:
-        """Size, version and at most the first `limit` bytes of a blob, in one request.
+        """Size, version and at most the first `limit` bytes of a blob, in one request; and its `encryption`.
 
         Raises BlobNotFound, BlobForbidden, or FileStoreError for everything else.
         """
@@ -190,8 +214,11 @@ class FileStore(Protocol):
     def stat(self, blob: str) -> BlobStat | None:
         """Size and digest of a blob; None when there is none. Raises BlobForbidden where the store does not tell."""
 
-    def put(self, blob: str, size: int, chunks: Iterable[bytes]) -> None:
-        """Store a blob and check that what was stored is what was sent. `chunks` is read once and sums up to `size`."""
+    def put(self, blob: str, size: int, chunks: Iterable[bytes], encryption: Mapping[str, str] | None = None) -> None:
+        """Store a blob and check that what was stored is what was sent. `chunks` is read once and sums up to `size`.
+
+        `encryption` becomes the object's metadata: the app finds the key to an encrypted file there.
+        """
 
     def delete(self, blob: str) -> None:
         """Remove a blob; nothing happens when it is not there."""

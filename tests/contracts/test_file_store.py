@@ -92,7 +92,7 @@ def google_store(request: pytest.FixtureRequest) -> MakeStore:
             bearers = {f"Bearer {token}" for token in machine.given}
             return None if request.headers.get("authorization") in bearers else "AccessDenied"
 
-        gate = GuardedS3(server.port, identity, guard)
+        gate = GuardedS3(server.port, identity, guard, metadata="x-goog-meta-")
         gate.__enter__()
         request.addfinalizer(gate.__exit__)
         settings = GoogleSettings(gate.endpoint, bucket, KeyLayout())
@@ -119,6 +119,13 @@ MAKERS = {
     "azure-identity": azure_identity_store,
     "google": google_store,
     "folder": folder_store,
+}
+WITHOUT_METADATA = ("azure", "azure-identity", "folder")
+ENCRYPTION = {
+    "x-amz-key-v2": "d3JhcHBlZCBrZXk=",
+    "x-amz-iv": "AAAA",
+    "x-amz-matdesc": '{"id":"1"}',
+    "x-amz-tag-len": "128",
 }
 WITHOUT_DIGESTS = ("azure", "azure-identity", "folder")
 
@@ -270,3 +277,21 @@ def test_the_probe_counts_what_it_finds(store: FileStore, blob: str) -> None:
 def test_the_probe_works_without_blobs_and_without_the_right_to_list(make_store: MakeStore) -> None:
     probe = make_store(may_list=False).probe([])
     assert (probe.tried, probe.found, probe.encrypted) == (0, 0, False)
+
+
+@pytest.mark.parametrize("size", [0, 100, 9 * MIB])
+def test_the_key_to_an_encrypted_blob_is_stored_with_it(store: FileStore, blob: str, size: int) -> None:
+    if not store.keeps_metadata:
+        pytest.skip("the runtime encrypts no blobs in such a store")
+    content = content_of(size)
+    store.put(blob, size, iter([content]), ENCRYPTION)
+    opened = store.open(blob, 16 * MIB)
+    assert (opened.head, opened.encryption) == (content, ENCRYPTION)
+    assert store.probe([blob]).encrypted
+    put(store, blob, content)
+    assert store.open(blob, 1).encryption == {}
+
+
+def test_a_store_says_whether_it_keeps_metadata(request: pytest.FixtureRequest, store: FileStore) -> None:
+    kind = request.node.callspec.params["make_store"]
+    assert store.keeps_metadata is (kind not in WITHOUT_METADATA)

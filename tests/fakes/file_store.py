@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mxpc.errors import BlobChanged, BlobForbidden, BlobNotFound, FileStoreError
@@ -25,7 +25,8 @@ class MemoryFileStore:
 
     contents: dict[str, bytes] = field(default_factory=dict)
     forbidden: set[str] = field(default_factory=set)
-    encrypted: set[str] = field(default_factory=set)
+    encryption: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    keeps_metadata: bool = True
     may_list: bool = True
     layout: KeyLayout = field(default_factory=KeyLayout)
     hooks: list[Hook] = field(default_factory=list)
@@ -55,15 +56,13 @@ class MemoryFileStore:
         if blobs and len(refused) == len(blobs):
             raise FileStoreError("the file storage refuses every file that was asked for", evidence="HTTP 403")
         found = [blob for blob in blobs if blob in self.contents and blob not in refused]
-        encrypted = any(blob in self.encrypted for blob in found)
+        encrypted = any(self.encryption.get(blob) for blob in found)
         return Probe(self.layout, len(blobs), len(found), len(refused), encrypted)
 
     def open(self, blob: str, limit: int) -> OpenedBlob:
         self._called("open", blob)
         content = self._content(blob)
-        if blob in self.encrypted:
-            raise FileStoreError(f"the file {blob} is encrypted by the app")
-        return OpenedBlob(blob, len(content), etag_of(content), content[: max(limit, 1)])
+        return OpenedBlob(blob, len(content), etag_of(content), content[: max(limit, 1)], self.encryption.get(blob, {}))
 
     def read_range(self, blob: str, etag: str | None, start: int, length: int) -> bytes:
         self._called("read_range", blob)
@@ -80,18 +79,20 @@ class MemoryFileStore:
         except BlobNotFound:
             return None
 
-    def put(self, blob: str, size: int, chunks: Iterable[bytes]) -> None:
+    def put(self, blob: str, size: int, chunks: Iterable[bytes], encryption: Mapping[str, str] | None = None) -> None:
         self._called("put", blob)
         content = b"".join(chunks)
         if len(content) != size:
             raise FileStoreError(f"the file {blob} is not as long as announced", evidence=f"{size}, {len(content)}")
         with self._lock:
             self.contents[blob] = content
+            self.encryption[blob] = dict(encryption or {})
 
     def delete(self, blob: str) -> None:
         self._called("delete", blob)
         with self._lock:
             self.contents.pop(blob, None)
+            self.encryption.pop(blob, None)
 
     def list(self) -> Iterator[BlobStat]:
         self._called("list", "")

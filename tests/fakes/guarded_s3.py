@@ -19,6 +19,8 @@ from botocore.credentials import Credentials
 
 from mxpc.demo.s3 import REGION, S3Identity
 
+AMAZONS = "x-amz-meta-"
+
 Guard = Callable[["Request"], str | None]
 """The code of the refusal, or None to let it pass."""
 
@@ -33,12 +35,16 @@ class Request:
 
 
 class GuardedS3:
-    """Gives each request that `guard` lets through to the server at `port`, signed as `identity`."""
+    """Gives each request that `guard` lets through to the server at `port`, signed as `identity`.
 
-    def __init__(self, port: int, identity: S3Identity, guard: Guard) -> None:
+    `metadata` is what the names of metadata begin with on our side of the gate: Google's word is another one.
+    """
+
+    def __init__(self, port: int, identity: S3Identity, guard: Guard, *, metadata: str = AMAZONS) -> None:
         self._port = port
         self._keys = Credentials(identity.access_key_id, identity.secret_access_key)
         self.guard = guard
+        self._metadata = metadata
         self.passed = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -95,6 +101,7 @@ class GuardedS3:
         url = urlsplit(target)
         path = quote(unquote(url.path), safe="/~")
         kept = {name: headers[name] for name in ("range", "if-match", "content-type") if name in headers}
+        kept |= {name.replace(self._metadata, AMAZONS): headers[name] for name in headers if self._metadata in name}
         query = url.query if "=" in url.query or not url.query else f"{url.query}="
         address = f"http://127.0.0.1:{self._port}{path}{'?' if query else ''}{query}"
         request = AWSRequest(method, address, headers=kept, data=body)
@@ -108,7 +115,9 @@ class GuardedS3:
         finally:
             connection.close()
         passed = ("etag", "last-modified", "content-range", "content-type", "content-length")
-        found = {name.lower(): value for name, value in response.getheaders() if name.lower() in passed}
+        answered = {name.lower(): value for name, value in response.getheaders()}
+        found = {name: value for name, value in answered.items() if name in passed}
+        found |= {name.replace(AMAZONS, self._metadata): answered[name] for name in answered if AMAZONS in name}
         return response.status, found, content
 
 

@@ -31,6 +31,7 @@ class AzureFileStore(ObjectFileStore):
     Raises RequestError when the settings cannot be used: no login, an unreadable ca_file.
     """
 
+    keeps_metadata: ClassVar[bool] = False  # its names allow no `-`; and the runtime encrypts for S3 alone
     hints: ClassVar[Mapping[Kind, str]] = {
         Kind.NO_BUCKET: "Check storage-azure-container in the Secret of the file storage.",
         Kind.LOGIN: "Check storage-azure-account-name and storage-azure-account-key, or the shared access signature: "

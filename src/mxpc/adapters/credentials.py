@@ -11,10 +11,13 @@ from mxpc.errors import RequestError
 
 AZURE_SIGNATURE_KEY = "mx-runtime-com.mendix.storage.azure.SharedAccessSignature"
 """A setting of the runtime, under the name that secret stores give to such settings: it has no key of its own."""
+ENCRYPTION_KEYS_KEY = "mx-runtime-com.mendix.storage.s3.EncryptionKeys"
+"""The same: with it the app encrypts its files. Elsewhere it is in the custom configuration of the MendixApp."""
 
 SECRET_KEYS = (
     *("database-password", "storage-secret-access-key", "storage-azure-account-key"),
     AZURE_SIGNATURE_KEY,
+    ENCRYPTION_KEYS_KEY,
 )
 """Keys whose whole value must never be printed; a JDBC URL may hold a password as well."""
 

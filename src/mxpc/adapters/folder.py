@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from obstore.store import LocalStore
 
@@ -16,6 +17,8 @@ __all__ = ["FolderFileStore"]
 
 class FolderFileStore(ObjectFileStore):
     """A FileStore over a folder that exists. An upload appears under its name once it is complete."""
+
+    keeps_metadata: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -50,6 +50,7 @@ class ObjectFileStore:
     is read back.
     """
 
+    keeps_metadata: ClassVar[bool] = True
     hints: ClassVar[Mapping[Kind, str]] = {}
     """What to do about what; each service has its own words."""
 
@@ -117,7 +118,7 @@ class ObjectFileStore:
             if gave_up.trouble.kind in (Kind.NO_BLOB, Kind.FORBIDDEN):
                 return gave_up.trouble.kind
             raise self._error("cannot use", gave_up.trouble) from gave_up.__cause__
-        return Found(download.encrypted)
+        return Found(bool(download.encryption))
 
     def stat(self, blob: str) -> BlobStat | None:
         """See FileStore. One HEAD request."""
@@ -154,10 +155,7 @@ class ObjectFileStore:
     # ------------------------------------------------------------------------------------------------------- reading
 
     def open(self, blob: str, limit: int) -> OpenedBlob:
-        """See FileStore. A blob that comes whole is compared with its ETag where that is an MD5.
-
-        Refuses a blob that the app's own encryption client wrote: without its key in the metadata it is lost.
-        """
+        """See FileStore. A blob that comes whole is compared with its ETag where that is an MD5."""
         seen: Counter[str] = Counter()
         for _ in range(TRANSFER_PATIENCE.tries):
             opened = self._open(blob, limit)
@@ -177,13 +175,7 @@ class ObjectFileStore:
     def _open(self, blob: str, limit: int) -> OpenedBlob:
         download = Download(self._reading, self._layout.key(blob), 0, limit)
         self._read(blob, download)
-        if download.encrypted:
-            raise FileStoreError(
-                f"the file {blob} is encrypted by the app (client-side encryption), in {self._place}",
-                evidence="the key to it is in the object's metadata, which a backup cannot carry",
-                hint="Remove com.mendix.storage.s3.EncryptionKeys, and let the app write its files anew.",
-            )
-        return OpenedBlob(blob, download.size, download.etag, download.content())
+        return OpenedBlob(blob, download.size, download.etag, download.content(), download.encryption)
 
     def _suspicious(self, opened: OpenedBlob) -> str | None:
         """The MD5 of a whole blob when its ETag looks like an MD5 and is another one."""
@@ -216,7 +208,7 @@ class ObjectFileStore:
 
     # ------------------------------------------------------------------------------------------------------- writing
 
-    def put(self, blob: str, size: int, chunks: Iterable[bytes]) -> None:
+    def put(self, blob: str, size: int, chunks: Iterable[bytes], encryption: Mapping[str, str] | None = None) -> None:
         """See FileStore. One request up to SINGLE_PUT, else in parts: at most 32 MiB of them in memory.
 
         The request's signature covers the content's SHA-256, so a server refuses damage on the way; the ETag that it
@@ -225,28 +217,36 @@ class ObjectFileStore:
         key = self._layout.key(blob)
         try:
             if size > SINGLE_PUT:
-                self._put_parts(key, size, self._exactly(blob, size, chunks))
+                self._put_parts(key, size, self._exactly(blob, size, chunks), encryption)
             else:
-                self._put_whole(key, b"".join(self._exactly(blob, size, chunks)))
+                self._put_whole(key, b"".join(self._exactly(blob, size, chunks)), encryption)
+            if encryption:
+                self._confirm_encryption(key, encryption)
         except GaveUp as gave_up:
             raise self._blob_error("cannot write", blob, gave_up.trouble) from gave_up.__cause__
 
-    def _put_whole(self, key: str, content: bytes) -> None:
+    def _put_whole(self, key: str, content: bytes, encryption: Mapping[str, str] | None) -> None:
         sent = SentParts(SINGLE_PUT)
         sent.add(content)
 
         def attempt() -> None:
-            result = obstore.put(self._writing, key, content, use_multipart=False)
+            result = obstore.put(self._writing, key, content, use_multipart=False, **_attributes(encryption))
             self._confirm(key, sent, result["e_tag"])
 
         self._persist(attempt)
 
-    def _put_parts(self, key: str, size: int, chunks: Iterator[bytes]) -> None:
+    def _put_parts(self, key: str, size: int, chunks: Iterator[bytes], encryption: Mapping[str, str] | None) -> None:
         sent = SentParts(max(PART_SIZE, -(-size // MOST_PARTS)))
         source = KeepsError(sent.passing(chunks))
         try:
             result = obstore.put(
-                self._patient, key, source, use_multipart=True, chunk_size=sent.part_size, max_concurrency=PARTS_AT_ONCE
+                self._patient,
+                key,
+                source,
+                use_multipart=True,
+                chunk_size=sent.part_size,
+                max_concurrency=PARTS_AT_ONCE,
+                **_attributes(encryption),
             )
             self._confirm(key, sent, result["e_tag"])
         except (*OBSTORE_ERRORS, CutShort) as error:
@@ -279,9 +279,20 @@ class ObjectFileStore:
             if same:
                 self._etags.disagreed()
         if not same:
-            with suppress(*OBSTORE_ERRORS):
-                obstore.delete(self._writing, [key])
+            self._remove(key)
             raise CutShort("what was stored is not what was sent; it was removed")
+
+    def _confirm_encryption(self, key: str, encryption: Mapping[str, str]) -> None:
+        """Some servers drop metadata without a word; the file would be lost with its key."""
+        stored = Download(self._reading, key, 0, 1)
+        self._persist(stored.attempt)
+        if stored.encryption != {name.lower(): value for name, value in encryption.items()}:
+            self._remove(key)
+            raise GaveUp(Trouble(Kind.REFUSED, "the metadata were not stored as they were sent; it was removed"), 1)
+
+    def _remove(self, key: str) -> None:
+        with suppress(*OBSTORE_ERRORS):
+            obstore.delete(self._writing, [key])
 
     def _read_back(self, key: str, sent: SentParts) -> SentParts:
         stored = SentParts(sent.part_size)
@@ -333,6 +344,11 @@ class ObjectFileStore:
         return FileStoreError(
             f"{doing} {thing}: {trouble.kind.value}", evidence=trouble.evidence, hint=self.hints.get(trouble.kind, "")
         )
+
+
+def _attributes(encryption: Mapping[str, str] | None) -> dict[str, Any]:
+    """Stores that know no metadata refuse even empty ones."""
+    return {"attributes": dict(encryption)} if encryption else {}
 
 
 @dataclass(frozen=True)

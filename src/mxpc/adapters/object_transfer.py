@@ -19,6 +19,17 @@ ENCRYPTION_METADATA = frozenset(
     {"x-amz-key", "x-amz-key-v2", "x-amz-3", "x-amz-iv", "x-amz-matdesc", "x-amz-cek-alg", "x-amz-wrap-alg", "x-amz-w"}
 )
 """User metadata that Amazon's encryption clients (versions 1 to 3) put on an object."""
+NO_METADATA = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "storage-class",
+    }
+)
+"""Attributes in obstore's sense that are not the user's own."""
 
 
 class Download:
@@ -33,7 +44,8 @@ class Download:
         self._got = 0
         self.etag = etag
         self.size = 0
-        self.encrypted = False
+        self.encryption: dict[str, str] = {}
+        """The object's metadata where the app encrypted the content, else nothing."""
 
     def content(self) -> bytes:
         """What was read, once `attempt` returned."""
@@ -46,7 +58,7 @@ class Download:
             return
         self.etag = result.meta["e_tag"]
         self.size = result.meta["size"]
-        self.encrypted = not ENCRYPTION_METADATA.isdisjoint(key.lower() for key in result.attributes)
+        self.encryption = _encryption(result)
         wanted = min(self._length, self.size - self._start)
         self._receive(result, wanted)
         if self._got < wanted:
@@ -66,7 +78,7 @@ class Download:
         if result.meta["size"]:
             return result
         self.etag, self.size = result.meta["e_tag"], 0
-        self.encrypted = not ENCRYPTION_METADATA.isdisjoint(key.lower() for key in result.attributes)
+        self.encryption = _encryption(result)
         return None
 
     def _receive(self, result: obstore.GetResult, wanted: int) -> None:
@@ -82,6 +94,13 @@ class Download:
         data = data[: wanted - self._got]
         self._parts.append(data)
         self._got += len(data)
+
+
+def _encryption(result: obstore.GetResult) -> dict[str, str]:
+    attributes = {key.lower(): value for key, value in result.attributes.items()}
+    if ENCRYPTION_METADATA.isdisjoint(attributes):
+        return {}
+    return {key: value for key, value in attributes.items() if key not in NO_METADATA}
 
 
 class ETagTrust:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from mxpc.adapters.credentials import Credentials, SecretOverrides, TrustOptions, all_forms
+from mxpc.adapters.credentials import ENCRYPTION_KEYS_KEY, Credentials, SecretOverrides, TrustOptions, all_forms
 from mxpc.adapters.database_settings import database_settings, jdbc_password
 from mxpc.adapters.storage_settings import storage_settings
 from mxpc.model import AppFacts, Environment, EnvironmentSettings
@@ -23,6 +24,8 @@ def environment_settings(
     notes: tuple[str, ...] = (),
 ) -> EnvironmentSettings:
     """`storage` is None where only the database is asked for. Raises RequestError."""
+    if storage and storage.get(ENCRYPTION_KEYS_KEY) not in (None, "[]"):
+        app = replace(app, encrypts_blobs=True)
     for_database = database_settings(database, trust, env)
     for_storage = storage_settings(storage, app, trust, env) if storage else None
     places = (database, storage) if storage else (database,)

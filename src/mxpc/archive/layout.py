@@ -115,6 +115,8 @@ class Metadata:
     """pg_database_size, bytes."""
     files_size: int = 0
     """Sum of the blobs' bytes."""
+    encrypted_files: int = 0
+    """Blobs that the app encrypted: useless without the keys that are kept beside the archive."""
 
 
 def encode(metadata: Metadata) -> bytes:
@@ -132,6 +134,7 @@ def _json(metadata: Metadata, model_version: str) -> bytes:
         "modelVersion": model_version,
         "databaseSize": metadata.database_size,
         "filesSize": metadata.files_size,
+        **({"encryptedFiles": metadata.encrypted_files} if metadata.encrypted_files else {}),
     }
     return json.dumps({key: str(value) for key, value in values.items()}, separators=(",", ":")).encode()
 

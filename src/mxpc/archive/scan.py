@@ -20,13 +20,19 @@ MAX_RATIO = 4000
 _UNPROVED = "The data in the dump are compressed by {}: their lengths were checked, their content was not."
 
 
-def scan(stream: ByteReader, *, on_bytes: Callable[[int], None] = lambda _: None) -> ArchiveSummary:
+def scan(
+    stream: ByteReader,
+    *,
+    on_bytes: Callable[[int], None] = lambda _: None,
+    on_blob: Callable[[str], None] = lambda _: None,
+) -> ArchiveSummary:
     """Read everything, in constant memory, and prove it: checksums, ends, names, and all of the dump.
 
-    `on_bytes` gets the number of bytes of the input consumed since its last call. Raises ArchiveError.
+    `on_bytes` gets the number of bytes of the input consumed since its last call, `on_blob` the name of each blob.
+    Raises ArchiveError.
     """
     with ArchiveReader(_Told(stream, on_bytes)) as reader:
-        findings = _Findings(reader)
+        findings = _Findings(reader, on_blob)
         for entry in reader:
             findings.take(entry)
     return ArchiveSummary(
@@ -59,8 +65,9 @@ class _Told:
 class _Findings:
     """What the entries add up to."""
 
-    def __init__(self, reader: ArchiveReader) -> None:
+    def __init__(self, reader: ArchiveReader, on_blob: Callable[[str], None]) -> None:
         self._reader = reader
+        self._on_blob = on_blob
         self._plain_bytes = 0
         self._unproved: str | None = None
         self.metadata: dict[str, str] | None = None
@@ -79,6 +86,7 @@ class _Findings:
         elif entry.place is Place.BLOB:
             self.blob_count += 1
             self.blob_bytes += entry.size or 0
+            self._on_blob(entry.blob or "")
         else:
             self.extra_count += 1
             if len(self.extra_names) < NAMED_EXTRAS:

@@ -48,6 +48,11 @@ from mxpc.model import Half
     help="mendix-cloud: the dump is in an archive version that Mendix Cloud and every pg_restore read, whatever "
     "pg_dump made it; postgres: as pg_dump writes it.",
 )
+@click.option(
+    "--keep-encrypted",
+    is_flag=True,
+    help="Take files that the app encrypts as they are, and write the keys to them into FILE.objects.json.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 7 when a referenced file is missing or has another size.")
 def command(
     session: Session,
@@ -64,6 +69,7 @@ def command(
     compression_level: int,
     dump_compression: int | None,
     meant_for: str,
+    keep_encrypted: bool,
     strict: bool,
 ) -> int:
     """Write an environment's database and files into one backup file.
@@ -72,6 +78,7 @@ def command(
     an older backup of that name stays until then.
     """
     from mxpc.adapters.archive_files import check_destination, open_destination
+    from mxpc.adapters.objects_file import ObjectsFile
     from mxpc.archive.dumpversion import MENDIX_CLOUD
     from mxpc.cli.assemble import transfer_limit, wire
     from mxpc.cli.progress import shown
@@ -83,6 +90,7 @@ def command(
         session.results_to_stderr()
     check_destination(file)
     chosen = halves(only)
+    keys = ObjectsFile(file) if keep_encrypted and Half.FILES in chosen else None
     limit = transfer_limit(transfers)
     options = BackupOptions(
         halves=chosen,
@@ -105,8 +113,9 @@ def command(
             lambda: open_destination(file),
             options,
             progress,
+            keep_encrypted=keys,
         )
-    show_backup(session, report, file, progress.warnings)
+    show_backup(session, report, file, progress.warnings, keys.name if keys else "")
     return 7 if strict and report.has_warnings else 0
 
 

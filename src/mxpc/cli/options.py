@@ -117,6 +117,15 @@ def file_option(help: str, *, required: bool = True) -> Callable[[F], F]:
     return click.option("-f", "--file", metavar="FILE", required=required, help=help)
 
 
+def objects_option(command: F) -> F:
+    """--objects-file."""
+    return click.option(
+        "--objects-file",
+        metavar="FILE",
+        help="The keys to files that the app encrypted; else FILE.objects.json beside the backup file.",
+    )(command)
+
+
 def only_option(command: F) -> F:
     """--only."""
     return click.option("--only", type=click.Choice([half.value for half in Half]), help="Leave out the other half.")(

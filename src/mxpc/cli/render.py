@@ -22,13 +22,13 @@ LABEL_WIDTH = 16
 # ------------------------------------------------------------------------------------------------------------- backup
 
 
-def show_backup(session: Session, report: BackupReport, file: str, warnings: Sequence[str]) -> None:
-    """The closing summary of a backup."""
+def show_backup(session: Session, report: BackupReport, file: str, warnings: Sequence[str], keys: str = "") -> None:
+    """The closing summary of a backup; `keys` is the file with the keys to encrypted files."""
     _warn_of_files(session, report)
     if session.as_json:
         session.console.result_json(_backup_json(report, file, warnings))
     elif not session.quiet:
-        _lines(session, _backup_lines(report, file))
+        _lines(session, _backup_lines(report, file, keys))
 
 
 def _warn_of_files(session: Session, report: BackupReport) -> None:
@@ -56,7 +56,7 @@ def _document(name: str | None) -> str:
     return repr(name) if name is not None else "(document without a name)"
 
 
-def _backup_lines(report: BackupReport, file: str) -> list[tuple[str, str]]:
+def _backup_lines(report: BackupReport, file: str, keys: str) -> list[tuple[str, str]]:
     app = f"{report.app_name or 'no app'}, model {report.model_version or 'unknown'}"
     deleted = sum(one.kind is LossKind.DELETED_MEANWHILE for one in report.missing)
     lines = [
@@ -66,6 +66,9 @@ def _backup_lines(report: BackupReport, file: str) -> list[tuple[str, str]]:
     ]
     if report.unreferenced_count:
         lines.append(("unreferenced", f"{words.count(report.unreferenced_count, 'file')} among them"))
+    if report.encrypted_count:
+        lines.append(("encrypted", f"{words.count(report.encrypted_count, 'file')} among them"))
+        lines.append(("", f"the keys to them are in {keys}: keep both files together"))
     if report.lost:
         lines.append(("missing", f"{words.count(len(report.lost), 'file')} (listed above)"))
     if deleted:
@@ -195,6 +198,8 @@ def show_verification(session: Session, file: str, summary: ArchiveSummary) -> i
     for note in summary.notes:
         session.console.message(f"note: {note}")
     _warn_of_extras(session, summary)
+    if summary.encrypted_count and summary.keys_known is None:
+        session.console.message(f"{session.style.warning('warning:')} {_encrypted_words(summary)}")
     proofs = ["every byte was read and its checksums hold"]
     if summary.dump:
         proofs.append(
@@ -203,6 +208,8 @@ def show_verification(session: Session, file: str, summary: ArchiveSummary) -> i
     proofs.append(
         f"{words.count(summary.blob_count, 'file')} are in their places, each once, {words.size(summary.blob_bytes)}"
     )
+    if summary.encrypted_count and summary.keys_known is not None:
+        proofs.append(_encrypted_words(summary))
     for proof in proofs:
         session.console.result(f"{session.style.good('✓')} {proof}")
     session.console.result(f"{file}: sound ({summary.kind.value}, {words.size(summary.compressed_size)})")
@@ -232,6 +239,8 @@ def show_inspection(session: Session, file: str, summary: ArchiveSummary) -> int
     else:
         lines.append(("dump", "none"))
     lines.append(("files", f"{words.count(summary.blob_count, 'file')}, {words.size(summary.blob_bytes)}"))
+    if summary.encrypted_count:
+        lines.append(("", _encrypted_words(summary)))
     _lines(session, lines)
     for note in summary.notes:
         session.console.result(f"note: {note}")
@@ -250,13 +259,20 @@ def _warn_of_extras(session: Session, summary: ArchiveSummary) -> None:
         session.console.message(f"  {name!r}")
 
 
+def _encrypted_words(summary: ArchiveSummary) -> str:
+    encrypted = f"{words.count(summary.encrypted_count or 0, 'file')} among them encrypted by the app"
+    if summary.keys_known is None:
+        return f"{encrypted}; the keys to them are in a file FILE.objects.json, which is not here"
+    return f"{encrypted}; the keys to {summary.keys_known:,} of them are there"
+
+
 def _dump_words(summary: ArchiveSummary) -> str:
     tables = summary.dump.table_count if summary.dump else 0
     return f"{words.size(summary.dump_size)}, {words.count(tables, 'table')}"
 
 
 def _summary_json(summary: ArchiveSummary) -> dict[str, Any]:
-    value = asdict(summary)
+    value = asdict(summary) | {"encrypted_count": summary.encrypted_count}
     if summary.dump:
         dump = value["dump"]
         dump["archive_version"] = ".".join(map(str, summary.dump.archive_version))

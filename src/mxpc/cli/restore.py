@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from mxpc.cli.options import Common, common_options, environment_options, file_option, halves, only_option, work_options
+from mxpc.cli.options import (
+    Common,
+    common_options,
+    environment_options,
+    file_option,
+    halves,
+    objects_option,
+    only_option,
+    work_options,
+)
 from mxpc.cli.session import Session
 from mxpc.errors import Interrupted, RequestError
 from mxpc.model import Half
@@ -15,6 +24,7 @@ from mxpc.model import Half
 @environment_options
 @file_option("The backup file to restore; - is standard input.", required=False)
 @only_option
+@objects_option
 @work_options
 @click.option(
     "--temp-dir",
@@ -42,6 +52,7 @@ def command(
     environment: str | None,
     file: str | None,
     only: str | None,
+    objects_file: str | None,
     jobs: int,
     transfers: int | None,
     buffer: int,
@@ -59,6 +70,7 @@ def command(
     new one is complete; on any failure it comes back.
     """
     from mxpc.adapters.archive_files import open_input
+    from mxpc.adapters.objects_file import kept_objects
     from mxpc.cli.assemble import transfer_limit, wire
     from mxpc.cli.progress import shown
     from mxpc.cli.render import show_plan, show_restore, show_undo
@@ -78,6 +90,8 @@ def command(
         max_held_bytes=buffer,
     )
     archive = open_input(file) if file else None
+    wanted = archive is not None and Half.FILES in options.halves
+    kept = kept_objects(file or "", objects_file) if wanted else None
     with shown(session) as progress:
         wiring = wire(
             session, common, namespace, environment, progress, storage=Half.FILES in options.halves, transfers=limit
@@ -91,6 +105,7 @@ def command(
             wiring.file_store(),
             options,
             progress,
+            kept=kept,
         )
         if undo:
             undone = restore.undo()

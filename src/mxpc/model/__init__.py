@@ -5,6 +5,8 @@ from mxpc.model.archive import (
     ArchiveSummary,
     DumpEntry,
     DumpFacts,
+    KeptObjects,
+    encrypted_files,
 )
 from mxpc.model.content import (
     BlobStat,
@@ -62,6 +64,7 @@ __all__ = [
     "GoogleSettings",
     "Half",
     "InterruptedRestore",
+    "KeptObjects",
     "KeyLayout",
     "KeyPattern",
     "Login",
@@ -75,5 +78,6 @@ __all__ = [
     "TargetFacts",
     "TlsMode",
     "WrongSize",
+    "encrypted_files",
     "short_name",
 ]

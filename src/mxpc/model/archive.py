@@ -83,5 +83,28 @@ class ArchiveSummary:
     extra_entries: tuple[str, ...] = ()
     """Names of entries that belong to no known place; the first hundred."""
     extra_count: int = 0
+    keys_known: int | None = None
+    """Files of the archive whose key lies in the file beside it; None without such a file."""
     notes: tuple[str, ...] = ()
     """Oddities that are tolerated: flat tree, several gzip members, zero padding…"""
+
+    @property
+    def encrypted_count(self) -> int | None:
+        """Files that the app encrypted, by the archive's own word; None without `.metadata`, so that nobody knows."""
+        return None if self.metadata is None else encrypted_files(self.metadata)
+
+
+def encrypted_files(metadata: Mapping[str, str]) -> int:
+    """What `.metadata` says of encrypted files; 0 where it says nothing that is a number."""
+    stated = metadata.get("encryptedFiles", "")
+    return int(stated) if stated.isascii() and stated.isdecimal() and len(stated) < 10 else 0
+
+
+@dataclass(frozen=True)
+class KeptObjects:
+    """The metadata of encrypted objects that a backup kept beside its archive: the wrapped key to each file."""
+
+    name: str
+    """Of the file, for messages."""
+    objects: Mapping[str, Mapping[str, str]] = field(repr=False)
+    """Metadata by the blob's name."""

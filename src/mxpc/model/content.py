@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -85,6 +86,8 @@ class OpenedBlob:
     size: int
     etag: str | None
     head: bytes = field(repr=False)
+    encryption: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The object's metadata where the app encrypted the content (x-amz-key-v2, x-amz-iv…); empty where it did not."""
 
 
 @dataclass(frozen=True)

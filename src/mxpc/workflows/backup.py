@@ -28,8 +28,9 @@ from mxpc.model import (
     WrongSize,
     short_name,
 )
-from mxpc.ports import ArchiveSink, ByteReader, FileStore, Snapshot, SourceDatabase
+from mxpc.ports import ArchiveSink, ByteReader, FileStore, ObjectsSink, Snapshot, SourceDatabase
 from mxpc.progress import Progress, Silent, Task
+from mxpc.workflows.encrypted import plain_size
 from mxpc.workflows.fetch import Fetched, FetchOptions, fetch_ahead, remaining_chunks
 
 PROBED_BLOBS = 8
@@ -75,6 +76,8 @@ class BackupReport:
     wrong_sizes: tuple[WrongSize, ...]
     unreferenced_count: int
     """Blobs that the database does not name (`--files all`)."""
+    encrypted_count: int
+    """Blobs that the app encrypted; the keys to them are kept beside the archive."""
     archive_size: int
     duration: float
 
@@ -94,6 +97,7 @@ class _Files:
     count: int = 0
     byte_count: int = 0
     unreferenced: int = 0
+    encrypted: int = 0
     missing: list[MissingBlob] = field(default_factory=list)
     wrong_sizes: list[WrongSize] = field(default_factory=list)
 
@@ -106,13 +110,15 @@ def back_up(
     open_sink: Callable[[], ArchiveSink],
     options: BackupOptions,
     progress: Progress | None = None,
+    *,
+    keep_encrypted: ObjectsSink | None = None,
 ) -> BackupReport:
     """Write a backup and put it under its name.
 
     `store` may be None when `options.halves` has no files. `open_sink` is called once the services answer; on any
     error, an interruption included, what was written is taken away. Raises ToolError.
     """
-    return Backup(environment, app, database, store, options, progress or Silent()).run(open_sink)
+    return Backup(environment, app, database, store, options, progress or Silent(), keep_encrypted).run(open_sink)
 
 
 class Backup:
@@ -126,6 +132,7 @@ class Backup:
         store: FileStore | None,
         options: BackupOptions,
         progress: Progress,
+        keep_encrypted: ObjectsSink | None,
     ) -> None:
         self._environment = environment
         self._app = app
@@ -133,6 +140,7 @@ class Backup:
         self._store = store if Half.FILES in options.halves else None
         self._options = options
         self._progress = progress
+        self._kept = keep_encrypted
         self._begun = time.monotonic()
         self._layout: KeyLayout | None = None
 
@@ -147,11 +155,23 @@ class Backup:
             sink = _Counted(open_sink())
             try:
                 report = self._write(snapshot, facts, totals, sink)
+                self._publish_keys()
                 sink.commit()
             except BaseException:
-                sink.abort()
+                self._abort(sink)
                 raise
+            if self._kept:
+                self._kept.finish()
         return replace(report, archive_size=sink.size, duration=self._elapsed())
+
+    def _publish_keys(self) -> None:
+        if self._kept:
+            self._kept.publish()
+
+    def _abort(self, sink: ArchiveSink) -> None:
+        sink.abort()
+        if self._kept:
+            self._kept.abort()
 
     def _refuse_halfway(self) -> None:
         if interrupted := self._database.interrupted_restore():
@@ -162,12 +182,12 @@ class Backup:
             )
 
     def _refuse_encrypted(self, encrypted: bool) -> None:
-        if encrypted and self._store:
+        if encrypted and self._store and not self._kept:
             raise RequestError(
-                "the app encrypts its files before it stores them; a backup of them could not be decrypted",
+                "the app encrypts its files before it stores them; the backup file alone could not be decrypted",
                 evidence="EncryptionKeys is configured, or objects carry client-side encryption metadata.",
-                hint="The key to each file is in its object's metadata, which an archive does not carry. "
-                "Use --only database.",
+                hint="The key to each file is in its object's metadata, which an archive does not carry: "
+                "--keep-encrypted writes them into a second file beside it. Or use --only database.",
             )
 
     def _find_blobs(self, snapshot: Snapshot) -> None:
@@ -190,6 +210,7 @@ class Backup:
             dump_size, files = self._write_bare(snapshot, facts, sink), _Files()
         else:
             dump_size, files = self._write_archive(snapshot, facts, totals, sink)
+            self._warn_of_keyless(files)
         return BackupReport(
             environment=self._environment,
             app_name=facts.app_name,
@@ -203,6 +224,7 @@ class Backup:
             missing=self._settle(files.missing),
             wrong_sizes=tuple(files.wrong_sizes),
             unreferenced_count=files.unreferenced,
+            encrypted_count=files.encrypted,
             archive_size=0,
             duration=0,
         )
@@ -230,7 +252,7 @@ class Backup:
             writer.begin(self._metadata(facts, counted or 0, totals.byte_count))
             dump_size = self._write_dump(snapshot, writer, counted)
             self._write_files(writer, fetching, totals, files)
-            writer.finish(self._metadata(facts, dump_size, files.byte_count))
+            writer.finish(self._metadata(facts, dump_size, files.byte_count, files.encrypted))
         return dump_size, files
 
     def _fetch(self, snapshot: Snapshot, files: _Files) -> Generator[tuple[FileDocument, Fetched | LossKind]]:
@@ -305,13 +327,28 @@ class Backup:
         if isinstance(fetched, LossKind):
             files.missing.append(MissingBlob(document.blob, document.name, fetched))
             return
-        if document.size is not None and document.size != fetched.size:
-            files.wrong_sizes.append(WrongSize(document.blob, document.name, document.size, fetched.size))
+        self._keep_key(fetched, files)
+        size = plain_size(fetched)
+        if document.size is not None and size is not None and document.size != size:
+            files.wrong_sizes.append(WrongSize(document.blob, document.name, document.size, size))
         assert self._store
         chunks = remaining_chunks(self._store, fetched, self._options.fetch)
         writer.add_blob(document.blob, fetched.size, self._told(chunks))
         files.count += 1
         files.byte_count += fetched.size
+
+    def _keep_key(self, fetched: Fetched, files: _Files) -> None:
+        self._refuse_encrypted(bool(fetched.encryption))
+        if fetched.encryption and self._kept:
+            self._kept.add(fetched.blob, fetched.encryption)
+            files.encrypted += 1
+
+    def _warn_of_keyless(self, files: _Files) -> None:
+        if self._app.encrypts_blobs and (plain := files.count - files.encrypted):
+            self._progress.warned(
+                f"{plain} files have no key in their metadata: they were stored before the app encrypted its files, or "
+                "the keys to them are kept elsewhere"
+            )
 
     def _told(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -351,13 +388,14 @@ class Backup:
                 )
             yield readable
 
-    def _metadata(self, facts: DatabaseFacts, dump_size: int, files_size: int) -> Metadata:
+    def _metadata(self, facts: DatabaseFacts, dump_size: int, files_size: int, encrypted: int = 0) -> Metadata:
         return Metadata(
             duration=int(self._elapsed()),
             dump_size=dump_size,
             model_version=self._model_version(facts) or "",
             database_size=facts.size,
             files_size=files_size,
+            encrypted_files=encrypted,
         )
 
     def _model_version(self, facts: DatabaseFacts) -> str | None:

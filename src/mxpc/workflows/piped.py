@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from mxpc.archive.dump import DumpStream
 from mxpc.archive.layout import Place, printable
@@ -23,10 +23,10 @@ class Passing:
         self._extra_count = 0
         self._extra_names: list[str] = []
 
-    def look(self, entry: ArchiveEntry) -> None:
+    def look(self, entry: ArchiveEntry, on_metadata: Callable[[Mapping[str, str]], None]) -> None:
         """Raises ArchiveError for a `.metadata` that is none, and for a damaged dump."""
         if entry.place is Place.METADATA:
-            read_metadata(entry)
+            on_metadata(read_metadata(entry))
         elif entry.place is Place.DUMP:
             DumpStream(entry).check()
         elif entry.place is Place.EXTRA:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import islice
 
 from mxpc.archive.scan import scan
-from mxpc.model import AppFacts, ArchiveSummary, Environment, Finding, Half, Severity, TargetFacts
+from mxpc.model import AppFacts, ArchiveSummary, Environment, Finding, Half, KeptObjects, Severity, TargetFacts
 from mxpc.ports import ArchiveInput, FileStore, TargetDatabase
 from mxpc.progress import Progress, Silent, Task
+from mxpc.workflows.encrypted import EncryptedFiles
 from mxpc.workflows.plan import RestoreOptions, RestorePlan, make_plan
 from mxpc.workflows.put_back import Parties, put_back_interrupted
 from mxpc.workflows.report import RestoreReport
@@ -30,8 +31,12 @@ class Restore:
         store: FileStore | None,
         options: RestoreOptions,
         progress: Progress | None = None,
+        *,
+        kept: KeptObjects | None = None,
     ) -> None:
+        """`kept` has the keys to the archive's encrypted files, if there are such."""
         self._options = options
+        self._encrypted = EncryptedFiles(kept)
         self._parties = Parties(
             environment,
             app,
@@ -65,7 +70,9 @@ class Restore:
             return None
         self._parties.progress.started(Task.CHECK_ARCHIVE, total_bytes=archive.size)
         summary = scan(
-            archive.open(), on_bytes=lambda count: self._parties.progress.advanced(Task.CHECK_ARCHIVE, byte_count=count)
+            archive.open(),
+            on_bytes=lambda count: self._parties.progress.advanced(Task.CHECK_ARCHIVE, byte_count=count),
+            on_blob=self._encrypted.look,
         )
         self._parties.progress.finished(Task.CHECK_ARCHIVE)
         return summary
@@ -77,7 +84,7 @@ class Restore:
             )
             probe = self._parties.store.probe(sample)
             self._parties.progress.noted(f"blobs go to {probe.layout}")
-        return make_plan(
+        plan = make_plan(
             self._parties.environment,
             self._parties.app,
             archive.name,
@@ -86,6 +93,8 @@ class Restore:
             self._parties.user,
             self._options,
         )
+        about_keys = self._encrypted.findings(summary, self._parties.app, self._parties.store)
+        return replace(plan, findings=(*plan.findings, *about_keys))
 
     # -------------------------------------------------------------------------------------------------------- running
 
@@ -100,7 +109,7 @@ class Restore:
             put_back_interrupted(self._parties)
             plan = self._make_plan(archive, summary, self._parties.target.facts())
             plan.refuse()
-            report = Restoring(self._parties, plan, archive).run()
+            report = Restoring(self._parties, plan, archive, self._encrypted).run()
         return replace(report, duration=time.monotonic() - begun)
 
     def undo(self) -> bool:

@@ -7,7 +7,7 @@ were added go away. After it the new content is the environment's.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -15,12 +15,13 @@ from mxpc.archive.dump import DumpStream
 from mxpc.archive.layout import Place
 from mxpc.archive.reader import ArchiveEntry, ArchiveReader
 from mxpc.errors import CheckRefused, DatabaseError, HalfwayError, Interrupted, ToolError
-from mxpc.model import DumpFacts, FileDocument, Half, Severity, short_name
+from mxpc.model import DumpFacts, FileDocument, Finding, Half, Severity, short_name
 from mxpc.ports import ArchiveInput, ByteReader
 from mxpc.progress import Task
 from mxpc.streams import ordered_map
 from mxpc.workflows import checks
 from mxpc.workflows.dump_selection import DumpSelection, select
+from mxpc.workflows.encrypted import EncryptedFiles, StoreWithKeys
 from mxpc.workflows.piped import Passing, read_on
 from mxpc.workflows.plan import RestorePlan, dump_findings, refused
 from mxpc.workflows.put_back import Parties, put_back
@@ -35,12 +36,13 @@ READABLE_BY_ALL = (1, 14, 0)
 class Restoring:
     """One restore on its way, after its plan was found good. One thread calls `run`, once."""
 
-    def __init__(self, parties: Parties, plan: RestorePlan, archive: ArchiveInput) -> None:
+    def __init__(self, parties: Parties, plan: RestorePlan, archive: ArchiveInput, encrypted: EncryptedFiles) -> None:
         self._parties = parties
         self._plan = plan
         self._archive = archive
         self._target = parties.target
         self._store = parties.store
+        self._encrypted = encrypted
         self._progress = parties.progress
         self._options = plan.options
         self._warnings: list[str] = []
@@ -51,7 +53,7 @@ class Restoring:
         self._accepting = False
         self._uploader = (
             Uploader(
-                self._store,
+                StoreWithKeys(self._store, encrypted),
                 self._note_added,
                 self._options.transfers,
                 self._progress,
@@ -142,10 +144,14 @@ class Restoring:
                 if not to_the_end:
                     return
             elif entry.place is Place.BLOB and Half.FILES in halves:
+                if self._plan.summary is None:
+                    self._encrypted.look(entry.blob or "")
                 yield entry
             elif self._plan.summary is None:
-                passing.look(entry)
+                passing.look(entry, self._check_keys)
         self._warnings += passing.warnings()
+        if self._plan.summary is None:
+            self._refuse(list(self._encrypted.at_the_end(self._store)))
 
     def _check_stop(self) -> None:
         if self._stop.is_set():
@@ -198,6 +204,12 @@ class Restoring:
             *dump_findings(dump, self._plan.target, selection, self._options),
             *checks.other_schemas(dump, self._plan.target),
         ]
+        self._refuse(findings)
+
+    def _check_keys(self, metadata: Mapping[str, str]) -> None:
+        self._refuse(list(self._encrypted.on_the_way(metadata, self._parties.app, self._store)))
+
+    def _refuse(self, findings: Sequence[Finding]) -> None:
         refusals = tuple(one for one in findings if one.severity is Severity.REFUSE)
         if refusals:
             raise refused(refusals, put_back=self._parked)

@@ -192,11 +192,10 @@ def test_listing_passes_over_keys_of_others(bucket: Bucket, blob: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["x-amz-key", "x-amz-key-v2", "x-amz-matdesc"])
-def test_client_side_encryption_is_seen_and_refused(bucket: Bucket, blob: str, key: str) -> None:
+def test_client_side_encryption_is_seen(bucket: Bucket, blob: str, key: str) -> None:
     obstore.put(bucket.server.store(bucket.settings.bucket), blob, b"\x00" * 32, attributes={key: "wrapped"})
     assert bucket.direct.probe([blob]).encrypted
-    with pytest.raises(FileStoreError, match="encrypted by the app"):
-        bucket.direct.open(blob, 100)
+    assert bucket.direct.open(blob, 100).encryption == {key: "wrapped"}
 
 
 # ----------------------------------------------------------------------------------------------------------------- TLS

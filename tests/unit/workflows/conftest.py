@@ -11,6 +11,7 @@ import pytest
 from fakes.database import MemorySource
 from fakes.file_store import MemoryFileStore
 from mxpc.adapters.archive_files import FileInput, open_destination, open_input
+from mxpc.adapters.objects_file import ObjectsFile
 from mxpc.model import AppFacts, Environment, FileDocument
 from mxpc.workflows.backup import BackupOptions, BackupReport, back_up
 
@@ -41,7 +42,18 @@ class SmallApp:
         self.store = MemoryFileStore(dict(self.contents))
         self.source = MemorySource(some_dump(), list(self.documents))
 
-    def back_up(self, file: Path, options: BackupOptions | None = None) -> BackupReport:
+    def encrypt(self, *numbers: int) -> dict[str, dict[str, str]]:
+        """Let the app have encrypted these documents: their blobs are longer, and have a key. Its metadata by blob."""
+        for number in numbers:
+            document = self.documents[number]
+            content = self.contents[document.blob] + b"sixteen byte tag"
+            self.contents[document.blob] = self.store.contents[document.blob] = content
+            self.store.encryption[document.blob] = {"x-amz-key-v2": f"wrapped {number}", "x-amz-iv": "AAAA"}
+        return {blob: dict(one) for blob, one in self.store.encryption.items()}
+
+    def back_up(
+        self, file: Path, options: BackupOptions | None = None, *, keep_encrypted: bool = False
+    ) -> BackupReport:
         return back_up(
             ENVIRONMENT,
             APP,
@@ -49,6 +61,7 @@ class SmallApp:
             self.store,
             lambda: open_destination(str(file)),
             options or BackupOptions(),
+            keep_encrypted=ObjectsFile(str(file)) if keep_encrypted else None,
         )
 
 

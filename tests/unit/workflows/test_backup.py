@@ -20,7 +20,6 @@ from mxpc.errors import (
     FileStoreError,
     HalfwayError,
     Interrupted,
-    RequestError,
     ToolError,
 )
 from mxpc.model import FileDocument, Half, InterruptedRestore, LossKind
@@ -189,12 +188,6 @@ def test_a_half_restored_database_is_not_backed_up(app: SmallApp, tmp_path: Path
     with pytest.raises(HalfwayError, match="middle of a restore") as error:
         app.back_up(tmp_path / "backup.tar.gz")
     assert "--undo" in error.value.hint
-
-
-def test_encrypted_blobs_are_refused(app: SmallApp, tmp_path: Path) -> None:
-    app.store.encrypted.update(app.contents)
-    with pytest.raises(RequestError, match="encrypts"):
-        app.back_up(tmp_path / "backup.tar.gz")
 
 
 def test_a_full_disk_is_an_error_and_leaves_nothing(app: SmallApp) -> None:
