@@ -3,7 +3,7 @@
 #   make setup | check | test | test-cluster | test-faults | demo | bench | bench-quick | fix | lock | clean
 #
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer); else the newest one that works is found.
-# TESTS="tests/unit -k gzip" narrows `make test`.
+# TESTS="tests/unit -k gzip" narrows `make test`; WORKERS=N divides it among N processes, 0 among none.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -12,6 +12,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 TESTS ?=
+# Each process starts servers of its own, which a few tests are not worth.
+WORKERS ?= $(if $(TESTS),0,auto)
 
 # A name on the PATH may be a shim that fails, so each candidate has to run and to tell its version.
 find_python = for candidate in $(PYTHON) $(if $(PYTHON),,python3.13 python3.12 python3.11 python3 python); do \
@@ -44,7 +46,7 @@ check: setup
 	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py
 
 test: setup
-	@$(BIN)/python -m pytest -m "not faults and not cluster" $(TESTS)
+	@$(BIN)/python -m pytest -m "not faults and not cluster" -n $(WORKERS) $(TESTS)
 
 # The first time it builds kube-apiserver, etcd and kubectl with Go.
 test-cluster: setup
@@ -52,7 +54,7 @@ test-cluster: setup
 	@$(BIN)/python -m pytest -m cluster $(or $(TESTS),tests/cluster)
 
 test-faults: setup
-	@$(BIN)/python -m pytest -m faults $(TESTS)
+	@$(BIN)/python -m pytest -m faults -n $(WORKERS) $(TESTS)
 
 demo: setup
 	@$(BIN)/mxpc-backup-restore-cli demo $(DEMO_OPTIONS)

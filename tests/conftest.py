@@ -14,6 +14,8 @@ from mxpc.demo.s3 import S3Server
 from mxpc.errors import RequestError
 from servers import ServerUnavailable, require, running_postgres
 
+pytest_plugins = ("parallel", "faults.counting")
+
 
 @pytest.fixture(scope="session")
 def server_folder() -> Iterator[Path]:

@@ -97,6 +97,7 @@ def calls_under_way(make_environment: MakeEnvironment, sample_archive: Path) -> 
 
 @pytest.fixture(scope="session", autouse=True)
 def wait_early(request: pytest.FixtureRequest) -> None:
-    """What is going to wait for time-outs waits while other tests run."""
-    if any(calls_under_way.__name__ in getattr(item, "fixturenames", ()) for item in request.session.items):
+    """What is going to wait for time-outs waits while other tests run; one process of several waits alone."""
+    alone = not hasattr(request.config, "workerinput")
+    if alone and any(calls_under_way.__name__ in getattr(item, "fixturenames", ()) for item in request.session.items):
         request.getfixturevalue(calls_under_way.__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.moments import COUNTED, SEED, Moment, meet
+from faults.moments import Moment, meet
 from faults.stage import Saved, Stage, kill
 from mxpc.demo.kubernetes_api import KubernetesApi
 from mxpc.demo.postgres import PostgresServer
@@ -73,11 +73,3 @@ def stage(stage_made: Stage) -> Stage:
     """The environment with its old content."""
     stage_made.reset()
     return stage_made
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many times what happened, and how to have the same again."""
-    if COUNTED:
-        terminalreporter.section(f"faults (MXPC_FAULTS_SEED={SEED})")
-        for kind, count in sorted(COUNTED.items()):
-            terminalreporter.write_line(f"{count:5} {kind}")

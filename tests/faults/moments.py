@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from e2e.environment import Running
+from faults.counting import COUNTED, SEED
 from faults.stage import Stage, phase_of
-
-SEED = os.environ.get("MXPC_FAULTS_SEED", "1")
-"""Of everything that is left to chance; another one looks into other corners."""
-
-COUNTED: Counter[str] = Counter()
-"""How many times something really happened to a run that was under way, by kind."""
 
 MISSES = 5
 """A run may be over before its moment: it is tried again a little earlier so many times."""

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from e2e.environment import Ended
-from faults.moments import COUNTED, SEED, Moment, in_phases, meet, spread
+from faults.counting import COUNTED, SEED
+from faults.moments import Moment, in_phases, meet, spread
 from faults.stage import Stage
 from faults.test_kill import expect_complete, start_restore
 

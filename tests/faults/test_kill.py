@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from e2e.environment import Ended, Running
-from faults.moments import COUNTED, Moment, in_phases, meet, spread
+from faults.counting import COUNTED
+from faults.moments import Moment, in_phases, meet, spread
 from faults.stage import Saved, Stage, kill
 from mxpc.archive.scan import scan
 from servers import postgres_bin

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from faults.counting import COUNTED
 from faults.generated import make_tables
-from faults.moments import COUNTED, Moment
+from faults.moments import Moment
 from faults.stage import Stage, kill
 from mxpc.demo.digest import database_digest, differences
 from mxpc.demo.postgres import PostgresServer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes.s3_faults import Fault, FaultProxy, Request, by_chance
-from faults.moments import COUNTED, SEED
+from faults.counting import COUNTED, SEED
 from faults.stage import Stage
 from faults.test_kill import expect_complete
 
