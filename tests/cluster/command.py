@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from e2e.environment import COMMAND, Ended, Running
@@ -16,12 +17,12 @@ class Command:
         self.home = home
         self.secrets: list[str] = []
 
-    def run(self, *arguments: str | Path, kubeconfig: Path | None, **env: str) -> Ended:
+    def run(self, *arguments: str | Path, kubeconfig: Path | None, wrapper: Sequence[str] = (), **env: str) -> Ended:
         """Run it to its end; `env` is added to its environment."""
         words = [str(argument) for argument in arguments]
         given = {"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}
         process = subprocess.Popen(
-            [str(COMMAND), *words],
+            [*wrapper, str(COMMAND), *words],
             env=clean_environment(self.home, **given, **env),
             cwd=self.home,
             stdin=subprocess.DEVNULL,
@@ -33,3 +34,23 @@ class Command:
         assert "Traceback" not in ended.err, str(ended)
         assert not [secret for secret in self.secrets if secret in ended.out + ended.err], "a secret was printed"
         return ended
+
+
+def can_mount() -> bool:
+    """Whether a process may have a file system view of its own here, be it as the root of a user namespace alone."""
+    try:
+        return subprocess.run([*_OWN_MOUNTS, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def as_in_a_pod(service_account: Path) -> list[str]:
+    """The beginning of a command that sees this folder where the kubelet mounts it, while nobody else does."""
+    script = """
+        mount -t tmpfs none /var/run && mkdir -p /var/run/secrets/kubernetes.io
+        cp -r "$1" /var/run/secrets/kubernetes.io/serviceaccount && shift && exec "$@"
+    """
+    return [*_OWN_MOUNTS, "sh", "-ec", script, "sh", str(service_account)]
+
+
+_OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")

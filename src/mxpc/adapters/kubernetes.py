@@ -32,6 +32,9 @@ rules:
 """
 """The role that Mendix documents for backup and restore; `format` it with the namespace."""
 
+_ANONYMOUS = 'User "system:anonymous"'
+"""Where anonymous requests are allowed, a request without any login is refused like this, and not with 401."""
+
 
 class _Secret(GenericNamespacedResource):
     """Plain JSON like the other two kinds; lightkube's own class may not be registered a second time."""
@@ -182,6 +185,13 @@ class _Reader:
                 f"in namespace {self._namespace}",
                 evidence=evidence,
                 hint="log in again; the login needs this role:\n" + self._role(),
+            )
+        if refusal.status == 403 and _ANONYMOUS in refusal.message:
+            return KubernetesError(
+                f"Kubernetes was asked without a login to get {kind.plural} {name} in namespace {self._namespace}",
+                evidence=evidence,
+                hint="log in, or choose another context: the user of this one has no token, no certificate and no "
+                "login plugin",
             )
         if refusal.status == 403:
             return KubernetesError(
