@@ -80,7 +80,7 @@ def _build(target: Path) -> Path:
     if not (go := shutil.which("go")):
         raise ServerUnavailable("kube-apiserver and etcd are built with Go, which is not installed")
     target.mkdir()
-    options = ["-p", "2", "-mod=readonly", "-trimpath", "-ldflags=-s -w"]
+    options = ["-p", "2", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
     try:
         subprocess.run(
             [go, "build", *options, "-o", f"{target}/", *(f"./{name}" for name in NAMES)],
