@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from mxpc.model import (
+    AppScale,
     BlobStat,
     DatabaseFacts,
     EnvironmentSettings,
@@ -99,6 +100,34 @@ class EnvironmentSource(Protocol):
         """
 
 
+class AppControl(Protocol):
+    """The replicas of an environment's app. One thread.
+
+    What it had before it was stopped is kept with the app itself, in the same write, so that a killed run forgets
+    nothing. Nobody else's number is overwritten: every write is refused when the app was changed since it was read, and
+    then it is read again. Every method may be repeated.
+    """
+
+    def look(self) -> AppScale:
+        """What there is now. Raises RequestError or KubernetesError."""
+
+    def check(self) -> None:
+        """Find out whether `stop` would be allowed, without doing it. Raises CheckRefused naming the missing right."""
+
+    def stop(self) -> AppScale:
+        """Scale to 0 and note the number from before; returns what there is then.
+
+        An app that is at 0 already is left alone, with the note of an earlier run, if any. Raises CheckRefused when the
+        right is missing.
+        """
+
+    def start_again(self) -> AppScale:
+        """Scale back to the noted number and take the note away; returns what there is then.
+
+        Where somebody has scaled it meanwhile, only the note goes; without a note nothing is done.
+        """
+
+
 class Snapshot(Protocol):
     """One moment of a running database. Lives as long as its context; methods are used from one thread at a time,
     but a dump may be read in another thread than the documents."""
@@ -144,6 +173,9 @@ class TargetDatabase(Protocol):
 
     def facts(self) -> TargetFacts:
         """What there is and what the role may do. Changes nothing."""
+
+    def other_sessions(self) -> tuple[str, ...]:
+        """One text for each other client in the database, as in the facts. Quick enough to be asked every second."""
 
     def exclusive(self) -> AbstractContextManager[None]:
         """Hold the right to restore into this database. Raises CheckRefused when another restore holds it."""

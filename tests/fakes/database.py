@@ -108,6 +108,9 @@ class MemoryTarget:
         interrupted = InterruptedRestore("restoring", "2026-01-01T00:00:00Z", "old.tar.gz", self.accepted)
         return replace(self.facts_before, database=database, interrupted=interrupted if self.parked else None)
 
+    def other_sessions(self) -> tuple[str, ...]:
+        return self.facts().other_sessions
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         if self.locked:

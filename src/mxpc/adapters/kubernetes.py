@@ -51,9 +51,7 @@ class _Kind:
     resource: type[GenericNamespacedResource]
 
 
-_MENDIX_APP = _Kind(
-    "MendixApp", "mendixapps", create_namespaced_resource(_GROUP, "v1alpha1", "MendixApp", "mendixapps")
-)
+MENDIX_APP = _Kind("MendixApp", "mendixapps", create_namespaced_resource(_GROUP, "v1alpha1", "MendixApp", "mendixapps"))
 _STORAGE_INSTANCE = _Kind(
     "StorageInstance",
     "storageinstances",
@@ -119,11 +117,11 @@ class KubernetesSource:
             self._kubeconfig, self._context, env=self._variables, service_account=self._service_account
         )
         with connect(access, self._variables, self._retries) as client:
-            reader = _Reader(client, access, self._environment.namespace)
+            reader = ObjectReader(client, access, self._environment.namespace)
             app = reader.mendix_app(self._environment.name)
             return access, app, {part: self._secret(reader, part, app) for part in parts}
 
-    def _secret(self, reader: _Reader, part: Part, app: Mapping[str, Any]) -> tuple[Credentials, str]:
+    def _secret(self, reader: ObjectReader, part: Part, app: Mapping[str, Any]) -> tuple[Credentials, str]:
         override = self._overrides.database if part is Part.DATABASE else self._overrides.storage
         instance_name = storage_instance_name(self._environment.name, part)
         instance = None if override else reader.get(_STORAGE_INSTANCE, instance_name)
@@ -131,7 +129,7 @@ class KubernetesSource:
         return reader.secret(chosen, part, app), f"{part} Secret {chosen.name}: {chosen.rule}"
 
 
-class _Reader:
+class ObjectReader:
     """Objects of one namespace, and the errors about them."""
 
     def __init__(self, client: Client, access: ClusterAccess, namespace: str) -> None:
@@ -140,7 +138,7 @@ class _Reader:
         self._asked = f"asked {access.cluster.server} ({access.origin})"
 
     def mendix_app(self, name: str) -> Mapping[str, Any]:
-        app = self.get(_MENDIX_APP, name)
+        app = self.get(MENDIX_APP, name)
         if app is None:
             raise RequestError(
                 f"there is no MendixApp {name} in namespace {self._namespace}",

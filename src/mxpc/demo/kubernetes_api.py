@@ -1,11 +1,15 @@
 """A small Kubernetes API on loopback over HTTPS: it gives single named objects to who logs in, and refuses all else.
 
+Where a test allows it, it takes merge patches with the real server's rule: a patch that names another
+resourceVersion than the object has is a conflict.
+
 For the demo, and for tests that need a server to fail on demand. Needs the package trustme.
 """
 
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import secrets
 import shutil
@@ -22,14 +26,21 @@ from urllib.parse import unquote, urlsplit
 
 import trustme
 
-from mxpc.demo.kubernetes_objects import GROUP, as_stored, environment_objects
+from mxpc.demo.kubernetes_objects import GROUP, as_stored, environment_objects, merge_patch
 
 __all__ = ["Fault", "KubernetesApi", "environment_objects"]
 
 _KINDS = {"mendixapps": "MendixApp", "storageinstances": "StorageInstance", "secrets": "Secret"}
 _READABLE = frozenset({("", "secrets"), (GROUP, "mendixapps"), (GROUP, "storageinstances")})
 _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-_REASONS = {401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 429: "TooManyRequests", 500: "InternalError"}
+_REASONS = {
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    409: "Conflict",
+    429: "TooManyRequests",
+    500: "InternalError",
+}
 
 
 @dataclass
@@ -44,6 +55,8 @@ class Fault:
     retry_after: int | None = None
     resource: str | None = None
     """Only requests for this resource, like `secrets`; None: any."""
+    verb: str | None = None
+    """Only requests with this verb, like `patch`; None: any."""
     drop: bool = False
     """Close the connection without an answer."""
     body: str | None = None
@@ -62,12 +75,14 @@ class _Target:
 
 
 class KubernetesApi:
-    """The server. `objects`, `readable` and `tokens` may be changed while it runs."""
+    """The server. `objects`, `readable`, `patchable` and `tokens` may be changed while it runs."""
 
     def __init__(self, objects: list[dict[str, Any]] | None = None) -> None:
         self.objects: list[dict[str, Any]] = objects or []
         self.readable: set[tuple[str, str]] = set(_READABLE)
         """(API group, resource) that everybody who logged in may `get`."""
+        self.patchable: set[tuple[str, str]] = set()
+        """Those that everybody who logged in may `patch`."""
         self.token = secrets.token_urlsafe(24)
         self.tokens = {self.token}
         self.requests: list[tuple[str, str]] = []
@@ -149,6 +164,27 @@ class KubernetesApi:
 
     def find(self, target: _Target) -> dict[str, Any] | None:
         """The object as the API would send it."""
+        item = self._item(target)
+        return as_stored(item) if item else None
+
+    def patch(self, target: _Target, patch: dict[str, Any], *, dry_run: bool) -> dict[str, Any] | None:
+        """The object as it is afterwards; None for a conflict."""
+        with self._lock:
+            item = self._item(target)
+            assert item
+            wanted = patch.get("metadata", {}).pop("resourceVersion", None)
+            if wanted not in (None, as_stored(item)["metadata"]["resourceVersion"]):
+                return None
+            patched = copy.deepcopy(item)
+            merge_patch(patched, patch)
+            if not dry_run:
+                for part in ("metadata", "spec"):
+                    # Tests hold on to these.
+                    item[part].clear()
+                    item[part].update(patched[part])
+            return as_stored(patched)
+
+    def _item(self, target: _Target) -> dict[str, Any] | None:
         for item in self.objects:
             metadata = item["metadata"]
             if (item["kind"], metadata["namespace"], metadata["name"]) == (
@@ -156,8 +192,13 @@ class KubernetesApi:
                 target.namespace,
                 target.name,
             ):
-                return as_stored(item)
+                return item
         return None
+
+    def allows(self, target: _Target) -> bool:
+        """Whether who logged in may do this."""
+        kinds = {"get": self.readable, "patch": self.patchable}.get(target.verb, set())
+        return bool(target.name) and (target.group, target.resource) in kinds
 
     def note(self, handler: BaseHTTPRequestHandler, target: _Target) -> Fault | None:
         """Log a request; returns the fault that it gets."""
@@ -165,7 +206,7 @@ class KubernetesApi:
             self.requests.append((target.verb, handler.path))
             self.headers.append(dict(handler.headers))
             for fault in self._faults:
-                if fault.times > 0 and fault.resource in (None, target.resource):
+                if fault.times > 0 and fault.resource in (None, target.resource) and fault.verb in (None, target.verb):
                     fault.times -= 1
                     return fault
         return None
@@ -224,13 +265,26 @@ class _Handler(BaseHTTPRequestHandler):
         user = self._user()
         if user is None:
             self._send_status(401, "Unauthorized", target)
-        elif target.verb != "get" or not target.name or (target.group, target.resource) not in api.readable:
+        elif not api.allows(target):
             self._send_status(403, _forbidden(user, target), target)
         elif (found := api.find(target)) is None:
             kind = f"{target.resource}.{target.group}".rstrip(".")
             self._send_status(404, f'{kind} "{target.name}" not found', target)
+        elif target.verb == "patch":
+            self._send_patched(target)
         else:
             self._send(200, json.dumps(found).encode())
+
+    def _send_patched(self, target: _Target) -> None:
+        patch = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        assert self.headers["Content-Type"] == "application/merge-patch+json"
+        patched = self.server.api.patch(target, patch, dry_run="dryRun=All" in self.path)
+        if patched is None:
+            changed = "the object has been modified; please apply your changes to the latest version and try again"
+            kind = f"{target.resource}.{target.group}"
+            self._send_status(409, f'Operation cannot be fulfilled on {kind} "{target.name}": {changed}', target)
+        else:
+            self._send(200, json.dumps(patched).encode())
 
     def _user(self) -> str | None:
         scheme, _, token = self.headers.get("Authorization", "").partition(" ")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,13 +12,28 @@ GROUP = "privatecloud.mendix.com"
 
 
 def as_stored(item: Mapping[str, Any]) -> dict[str, Any]:
-    """As the API server, which turns a Secret's stringData into data."""
-    stored = dict(item)
+    """As the API server, which turns a Secret's stringData into data, and gives each content a version."""
+    version = str(zlib.crc32(json.dumps(item, sort_keys=True).encode()))
+    stored = {**item, "metadata": {**item["metadata"], "resourceVersion": version}}
     texts = stored.pop("stringData", None)
     if texts is not None:
         encoded = {key: base64.b64encode(str(text).encode()).decode() for key, text in texts.items()}
         stored["data"] = {**stored.get("data", {}), **encoded}
     return stored
+
+
+def merge_patch(target: dict[str, Any], patch: Mapping[str, Any]) -> None:
+    """RFC 7386, in place: null removes, objects are merged, all else replaces."""
+    for key, value in patch.items():
+        if value is None:
+            target.pop(key, None)
+        elif isinstance(value, Mapping):
+            inner = target.get(key)
+            merged = dict(inner) if isinstance(inner, Mapping) else {}
+            merge_patch(merged, value)
+            target[key] = merged
+        else:
+            target[key] = value
 
 
 def environment_objects(

@@ -32,6 +32,10 @@ from mxpc.model.restore import (
     Severity,
     TargetFacts,
 )
+from mxpc.model.scale import (
+    AppScale,
+    Replicas,
+)
 from mxpc.model.settings import (
     AppFacts,
     AzureSettings,
@@ -48,6 +52,7 @@ from mxpc.model.settings import (
 __all__ = [
     "BLOB_NAME",
     "AppFacts",
+    "AppScale",
     "ArchiveKind",
     "ArchiveSummary",
     "AzureSettings",
@@ -72,6 +77,7 @@ __all__ = [
     "MissingBlob",
     "OpenedBlob",
     "Probe",
+    "Replicas",
     "S3Settings",
     "Severity",
     "StoreSettings",

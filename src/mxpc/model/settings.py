@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from mxpc.model.names import KeyLayout
+from mxpc.model.scale import Replicas
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class AppFacts:
     resource_name_prefix: str = ""
     resource_name_suffix: str = ""
     encrypts_blobs: bool = False
+    before_stop: Replicas | None = None
+    """What it had before a restore stopped it, where that was not scaled back yet."""
 
 
 class TlsMode(StrEnum):

@@ -12,7 +12,7 @@ from mxpc.adapters.postgres.control import LOCK_SECONDS, Control
 from mxpc.adapters.postgres.journal import Phase
 from mxpc.adapters.postgres.restoring import run_pg_restore
 from mxpc.adapters.postgres.rows import count_rows
-from mxpc.adapters.postgres.target_facts import read_target_facts
+from mxpc.adapters.postgres.target_facts import read_other_sessions, read_target_facts
 from mxpc.adapters.postgres.trust import tell_trust
 from mxpc.adapters.programs import Programs
 from mxpc.errors import DatabaseError
@@ -54,6 +54,11 @@ class PostgresTarget:
         with self._reading("looking at the target") as connection:
             program = self._programs.pg_restore(connection.info.server_version // 10000)
             return read_target_facts(connection, program)
+
+    def other_sessions(self) -> tuple[str, ...]:
+        """One text for each other client in the database."""
+        with self._control.use("looking for other sessions") as connection:
+            return read_other_sessions(connection)
 
     def facts_restored(self) -> tuple[DatabaseFacts, FileTotals]:
         """The app and its files as schema public has them now."""

@@ -53,7 +53,7 @@ def read_target_facts(connection: Connection, program: Program) -> TargetFacts:
         foreign_objects=tuple(f"{one} (owner {one.owner})" for one in objects if not one.ours and not one.internal)[
             :SHOWN
         ],
-        other_sessions=_names(connection, _SESSIONS, f"{APPLICATION}%", list(HOUSEKEEPERS)),
+        other_sessions=read_other_sessions(connection),
         installed_extensions={
             row[0]: row[1]
             for row in connection.execute("SELECT extname, extnamespace::regnamespace::text FROM pg_extension")
@@ -69,6 +69,11 @@ def read_target_facts(connection: Connection, program: Program) -> TargetFacts:
         restore_program_major=program.major,
         superuser=_asked(connection, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"),
     )
+
+
+def read_other_sessions(connection: Connection) -> tuple[str, ...]:
+    """One text for each other client in the database; ours, and those of the server's provider, are left out."""
+    return _names(connection, _SESSIONS, f"{APPLICATION}%", list(HOUSEKEEPERS))
 
 
 def _creatable(connection: Connection) -> tuple[str, ...]:
