@@ -21,6 +21,7 @@ class Task(Enum):
     REMOVE_OLD = "remove old content"
     PUT_BACK = "put back"
     PRUNE_FILES = "prune files"
+    STOP_APP = "stop app"
 
 
 class Progress(Protocol):

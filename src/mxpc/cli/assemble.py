@@ -10,7 +10,7 @@ from mxpc.cli.options import Common
 from mxpc.cli.session import Session
 from mxpc.errors import RequestError
 from mxpc.model import Environment, EnvironmentSettings
-from mxpc.ports import EnvironmentSource, FileStore, SourceDatabase, TargetDatabase
+from mxpc.ports import AppControl, EnvironmentSource, FileStore, SourceDatabase, TargetDatabase
 from mxpc.progress import Progress
 from mxpc.streams import Concurrency
 
@@ -101,6 +101,28 @@ def _source(common: Common, environment: Environment) -> EnvironmentSource:
 
         return CredentialsDirectory(environment, common.credentials_dir, trust=trust, env=os.environ)
     return _from_kubernetes(common, environment, trust)
+
+
+def app_control(common: Common, namespace: str | None, environment: str | None, *, needed: bool) -> AppControl | None:
+    """What stops the app; None where Kubernetes is not called. `needed`: the user asks for it.
+
+    Credentials from a folder do not keep it from being used, for that is all that Kubernetes is called for then.
+    """
+    if common.credentials_dir and not needed:
+        return None
+    if common.credentials_dir and not (namespace and environment):
+        raise RequestError(
+            "--stop-app with --credentials-dir needs -n NAMESPACE and -e ENVIRONMENT",
+            hint="The folder does not say which app it is of. Kubernetes is called to scale it, and for nothing else.",
+        )
+    from mxpc.adapters.kubernetes_app import KubernetesApp
+
+    return KubernetesApp(
+        _environment(common, namespace, environment),
+        kubeconfig=common.kubeconfig,
+        context=common.context,
+        env=os.environ,
+    )
 
 
 def kubernetes_source(common: Common, namespace: str | None, environment: str | None) -> KubernetesSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -13,6 +14,7 @@ from mxpc.cli.session import Session
 from mxpc.model import Half, TlsMode
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,22 @@ def common_options(*, connection: bool = True) -> Callable[[F], F]:
         own = getattr(command, "__click_params__", [])
         wrapped.__click_params__ = [*getattr(shared, "__click_params__", []), *own]  # type: ignore[attr-defined]
         return wrapped  # type: ignore[return-value]
+
+    return decorate
+
+
+def gathered(kind: Callable[..., T]) -> Callable[[Callable[[Session, Common, T], int]], Callable[..., int]]:
+    """Give a command its own options as one value of this class, whose fields have the options' names.
+
+    The innermost decorator of a command.
+    """
+
+    def decorate(command: Callable[[Session, Common, T], int]) -> Callable[..., int]:
+        @functools.wraps(command)
+        def wrapped(session: Session, common: Common, /, **given: Any) -> int:
+            return command(session, common, kind(**given))
+
+        return wrapped
 
     return decorate
 

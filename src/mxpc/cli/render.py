@@ -9,7 +9,7 @@ from typing import Any
 from mxpc.archive.layout import printable
 from mxpc.cli import words
 from mxpc.cli.session import Session
-from mxpc.model import ArchiveSummary, Environment, Finding, LossKind, Severity
+from mxpc.model import ArchiveSummary, Environment, Finding, LossKind, Replicas, Severity
 from mxpc.workflows.backup import BackupReport
 from mxpc.workflows.plan import RestorePlan
 from mxpc.workflows.report import RestoreReport
@@ -120,11 +120,23 @@ def _plan_lines(plan: RestorePlan) -> list[tuple[str, str]]:
         lines.append(("database", f"replaced by {summary.dump.app_name or 'the dump'}, {_dump_words(summary)}"))
     if summary and "files" in plan.options.halves:
         lines.append(("files", f"{words.count(summary.blob_count, 'file')}, {words.size(summary.blob_bytes)}"))
+    if plan.app:
+        lines.append(("app", _app_words(plan)))
     lines.append(("with", plan.target.restore_program))
     if plan.temporary_bytes is not None:
         needed = words.size(plan.temporary_bytes) if plan.temporary_bytes else "none"
         lines.append(("temporary disk", needed))
     return lines
+
+
+def _app_words(plan: RestorePlan) -> str:
+    """`2 replicas: stopped, and scaled back at the end`."""
+    assert plan.app
+    if plan.scales_back_to is None:
+        return f"{plan.app.now}: left as it is"
+    if plan.app.now.stopped:
+        return f"stopped by an earlier restore, and scaled back to {plan.scales_back_to} at the end"
+    return f"{plan.app.now}: stopped, and scaled back at the end"
 
 
 def _plan_json(plan: RestorePlan, exit_code: int) -> dict[str, Any]:
@@ -138,8 +150,14 @@ def _plan_json(plan: RestorePlan, exit_code: int) -> dict[str, Any]:
         "contents": _summary_json(plan.summary) if plan.summary else None,
         "target": asdict(plan.target.database),
         "temporary_bytes": plan.temporary_bytes,
+        "app": _app_json(plan),
         "findings": [asdict(one) for one in plan.findings],
     }
+
+
+def _app_json(plan: RestorePlan) -> dict[str, Any] | None:
+    back = plan.scales_back_to
+    return asdict(plan.app) | {"scales_back_to": asdict(back) if back else None} if plan.app else None
 
 
 def show_restore(session: Session, report: RestoreReport, warnings: Sequence[str]) -> int:
@@ -173,17 +191,21 @@ def _restore_lines(report: RestoreReport) -> list[tuple[str, str]]:
     lines.append(("files", f"{words.count(report.files_sent, 'file')} sent, {words.size(report.bytes_sent)}{there}"))
     if report.pruned:
         lines.append(("pruned", words.count(report.pruned, "file")))
+    if report.scaled_back_to:
+        lines.append(("app", f"scaled back to {report.scaled_back_to}"))
     return [*lines, ("took", words.duration(report.duration))]
 
 
-def show_undo(session: Session, environment: Environment, *, undone: bool) -> int:
+def show_undo(session: Session, environment: Environment, *, undone: bool, scaled_back_to: Replicas | None) -> int:
     """What `--undo` did; the exit code."""
+    scaled = f", and scaled back to {scaled_back_to}" if scaled_back_to else ""
     if session.as_json:
-        session.console.result_json({"command": "restore", "status": "done", "undo": True, "put_back": undone})
+        value = {"undo": True, "put_back": undone, "scaled_back_to": asdict(scaled_back_to) if scaled_back_to else None}
+        session.console.result_json({"command": "restore", "status": "done", **value})
     elif undone:
-        session.console.result(f"{_environment(environment)} is whole again")
+        session.console.result(f"{_environment(environment)} is whole again{scaled}")
     else:
-        session.console.result(f"{_environment(environment)} is whole: there was nothing to put back")
+        session.console.result(f"{_environment(environment)} is whole: there was nothing to put back{scaled}")
     return 0
 
 

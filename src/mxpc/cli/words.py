@@ -19,6 +19,7 @@ TASK_WORDS = {
     Task.REMOVE_OLD: "removing the old content",
     Task.PUT_BACK: "putting the old content back",
     Task.PRUNE_FILES: "deleting files that no document names",
+    Task.STOP_APP: "waiting until the app has stopped",
 }
 
 OBJECT_TASKS = (Task.RESTORE_DATABASE, Task.REMOVE_OLD, Task.PUT_BACK)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from mxpc.archive.layout import printable
 from mxpc.model import (
-    AppFacts,
     ArchiveSummary,
     DumpEntry,
     DumpFacts,
@@ -23,14 +22,25 @@ COMPRESSION_SINCE = {"lz4": 16, "zstd": 16}
 """The first PostgreSQL major whose pg_restore reads a dump with this inner compression."""
 
 
-def running(app: AppFacts, environment: Environment, *, allow: bool) -> Iterator[Finding]:
+def running(replicas: int | None, environment: Environment, *, allow: bool) -> Iterator[Finding]:
     """The environment is scaled to 0 replicas."""
-    if app.replicas:
+    if replicas:
         yield Finding(
             Severity.WARN if allow else Severity.REFUSE,
             "environment-running",
-            f"the environment {environment.name} runs with {app.replicas} replica(s)",
-            "Stop it first: scale it to 0 replicas, restore, and scale it up again. --allow-running skips this check.",
+            f"the environment {environment.name} runs with {replicas} replica(s)",
+            "Stop it first: scale it to 0 replicas, restore, and scale it up again; --stop-app does that. "
+            "--allow-running skips this check.",
+        )
+
+
+def still_running(replicas: int | None, environment: Environment) -> Iterator[Finding]:
+    """For an environment that the restore stops itself."""
+    if replicas:
+        yield Finding(
+            Severity.WARN,
+            "environment-running",
+            f"the environment {environment.name} runs with {replicas} replica(s): it would be stopped",
         )
 
 
@@ -42,6 +52,17 @@ def sessions(target: TargetFacts, *, allow: bool) -> Iterator[Finding]:
             "database-in-use",
             f"{len(target.other_sessions)} other session(s) are in the database: {_some(target.other_sessions)}",
             "Stop the app and close other clients of the database. --allow-running skips this check.",
+        )
+
+
+def sessions_to_end(target: TargetFacts, timeout: float) -> Iterator[Finding]:
+    """For an environment that the restore stops itself."""
+    if target.other_sessions:
+        yield Finding(
+            Severity.WARN,
+            "database-in-use",
+            f"{len(target.other_sessions)} other session(s) are in the database, and would have {timeout:.0f} s to end "
+            f"once the app is stopped: {_some(target.other_sessions)}",
         )
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from mxpc.errors import CheckRefused
 from mxpc.model import (
     AppFacts,
+    AppScale,
     ArchiveSummary,
     DumpFacts,
     Environment,
     Finding,
     Half,
     InterruptedRestore,
+    Replicas,
     Severity,
     TargetFacts,
 )
@@ -35,6 +37,12 @@ class RestoreOptions:
     transfers: int | Concurrency = 32
     max_held_bytes: int = 64 << 20
     """Bytes of files that are held in memory."""
+    stop_app: bool = False
+    """Scale the environment to 0 for the restore, and back afterwards."""
+    stop_timeout: float = 300
+    """Seconds that the app's sessions have to end."""
+    look_seconds: float = 0.5
+    """Seconds between two looks for sessions."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,15 @@ class RestorePlan:
     user: str
     findings: tuple[Finding, ...]
     options: RestoreOptions
+    app: AppScale | None = None
+    """The app's replicas at this moment, where the restore has to do with them."""
+
+    @property
+    def scales_back_to(self) -> Replicas | None:
+        """What the app will have at the end, where the restore scales it."""
+        if self.app is None or self.app.now.stopped:
+            return self.app.before_stop if self.app else None
+        return self.app.now if self.options.stop_app else None
 
     @property
     def put_back_first(self) -> InterruptedRestore | None:
@@ -87,19 +104,29 @@ def make_plan(
     target: TargetFacts,
     user: str,
     options: RestoreOptions,
+    *,
+    scale: AppScale | None = None,
+    stop_ahead: bool = False,
 ) -> RestorePlan:
-    """Run all checks that need no further reading."""
-    findings = [
-        *checks.running(app, environment, allow=options.allow_running),
-        *(checks.sessions(target, allow=options.allow_running) if Half.DATABASE in options.halves else ()),
-    ]
+    """Run all checks that need no further reading.
+
+    `scale` is newer than `app`. `stop_ahead`: the app is going to be stopped, so it may run now.
+    """
+    replicas = scale.now.number if scale else app.replicas
+    if stop_ahead:
+        findings = [*checks.still_running(replicas, environment), *checks.sessions_to_end(target, options.stop_timeout)]
+    else:
+        findings = [
+            *checks.running(replicas, environment, allow=options.allow_running),
+            *(checks.sessions(target, allow=options.allow_running) if Half.DATABASE in options.halves else ()),
+        ]
     if summary:
         findings += checks.content(summary, options.halves)
     if Half.DATABASE in options.halves:
         findings += checks.rights(target, user)
         if summary and summary.dump:
             findings += dump_findings(summary.dump, target, select(summary.dump, target), options)
-    return RestorePlan(environment, archive, summary, target, user, tuple(findings), options)
+    return RestorePlan(environment, archive, summary, target, user, tuple(findings), options, scale)
 
 
 def dump_findings(

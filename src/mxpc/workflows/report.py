@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mxpc.model import Environment, FileDocument, Finding
+from mxpc.model import Environment, FileDocument, Finding, Replicas
 
 
 @dataclass(frozen=True)
@@ -26,3 +26,5 @@ class RestoreReport:
     findings: tuple[Finding, ...]
     warnings: tuple[str, ...]
     duration: float
+    scaled_back_to: Replicas | None = None
+    """What the app was scaled back to, where it was stopped for the restore."""

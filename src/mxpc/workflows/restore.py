@@ -7,9 +7,21 @@ from dataclasses import replace
 from itertools import islice
 
 from mxpc.archive.scan import scan
-from mxpc.model import AppFacts, ArchiveSummary, Environment, Finding, Half, KeptObjects, Severity, TargetFacts
-from mxpc.ports import ArchiveInput, FileStore, TargetDatabase
+from mxpc.errors import CheckRefused
+from mxpc.model import (
+    AppFacts,
+    ArchiveSummary,
+    Environment,
+    Finding,
+    Half,
+    KeptObjects,
+    Replicas,
+    Severity,
+    TargetFacts,
+)
+from mxpc.ports import AppControl, ArchiveInput, FileStore, TargetDatabase
 from mxpc.progress import Progress, Silent, Task
+from mxpc.workflows.app_pause import AppPause
 from mxpc.workflows.encrypted import EncryptedFiles
 from mxpc.workflows.plan import RestoreOptions, RestorePlan, make_plan
 from mxpc.workflows.put_back import Parties, put_back_interrupted
@@ -32,11 +44,14 @@ class Restore:
         options: RestoreOptions,
         progress: Progress | None = None,
         *,
+        control: AppControl | None = None,
         kept: KeptObjects | None = None,
     ) -> None:
-        """`kept` has the keys to the archive's encrypted files, if there are such."""
+        """Without `control` the app is left alone; to stop it there must be one. `kept` has the keys to the archive's
+        encrypted files, if there are such."""
         self._options = options
         self._encrypted = EncryptedFiles(kept)
+        self._pause = AppPause(environment, app, control, target, options, progress or Silent())
         self._parties = Parties(
             environment,
             app,
@@ -53,17 +68,15 @@ class Restore:
         """Read the archive (a file; not a pipe) and the target, change nothing. For `--dry-run`."""
         summary = self._scan(archive)
         facts = self._parties.target.facts()
-        plan = self._make_plan(archive, summary, facts)
-        if not facts.interrupted:
-            return plan
-        unfinished = Finding(
-            Severity.REFUSE,
-            "unfinished-restore",
-            f"a restore of {facts.interrupted.archive} began at {facts.interrupted.since} and was not finished "
-            f"({facts.interrupted.phase})",
-            "Running the restore puts the old content back first; `restore --undo` does only that.",
-        )
-        return replace(plan, findings=(unfinished, *plan.findings))
+        plan = self._make_plan(archive, summary, facts, stop_ahead=self._options.stop_app)
+        return replace(plan, findings=(*_unfinished(facts), *self._right_to_stop(), *plan.findings))
+
+    def _right_to_stop(self) -> tuple[Finding, ...]:
+        try:
+            self._pause.check()
+        except CheckRefused as cause:
+            return (Finding(Severity.REFUSE, "may-not-stop-app", cause.what, cause.hint),)
+        return ()
 
     def _scan(self, archive: ArchiveInput) -> ArchiveSummary | None:
         if not archive.repeatable:
@@ -77,7 +90,9 @@ class Restore:
         self._parties.progress.finished(Task.CHECK_ARCHIVE)
         return summary
 
-    def _make_plan(self, archive: ArchiveInput, summary: ArchiveSummary | None, facts: TargetFacts) -> RestorePlan:
+    def _make_plan(
+        self, archive: ArchiveInput, summary: ArchiveSummary | None, facts: TargetFacts, *, stop_ahead: bool = False
+    ) -> RestorePlan:
         if self._parties.store:
             sample = (
                 [] if facts.empty else [one.blob for one in islice(self._parties.target.named_blobs(), PROBED_BLOBS)]
@@ -92,6 +107,8 @@ class Restore:
             facts,
             self._parties.user,
             self._options,
+            scale=self._pause.look(),
+            stop_ahead=stop_ahead,
         )
         about_keys = self._encrypted.findings(summary, self._parties.app, self._parties.store)
         return replace(plan, findings=(*plan.findings, *about_keys))
@@ -106,13 +123,43 @@ class Restore:
         begun = time.monotonic()
         summary = self._scan(archive)
         with self._parties.target.exclusive():
-            put_back_interrupted(self._parties)
-            plan = self._make_plan(archive, summary, self._parties.target.facts())
-            plan.refuse()
-            report = Restoring(self._parties, plan, archive, self._encrypted).run()
-        return replace(report, duration=time.monotonic() - begun)
+            self._refuse_early(archive, summary)
+            with self._pause.held():
+                put_back_interrupted(self._parties)
+                plan = self._make_plan(archive, summary, self._parties.target.facts())
+                plan.refuse()
+                report = Restoring(self._parties, plan, archive, self._encrypted).run()
+        return replace(report, duration=time.monotonic() - begun, scaled_back_to=self._pause.scaled_back_to)
+
+    def _refuse_early(self, archive: ArchiveInput, summary: ArchiveSummary | None) -> None:
+        """An app is not stopped for a restore that is refused anyway."""
+        if self._options.stop_app and not (facts := self._parties.target.facts()).interrupted:
+            self._make_plan(archive, summary, facts, stop_ahead=True).refuse()
 
     def undo(self) -> bool:
         """Put back what an interrupted restore left half-way; False when there was nothing."""
-        with self._parties.target.exclusive():
+        with self._parties.target.exclusive(), self._pause.held():
             return put_back_interrupted(self._parties)
+
+    @property
+    def environment(self) -> Environment:
+        return self._parties.environment
+
+    @property
+    def scaled_back_to(self) -> Replicas | None:
+        """What the app was scaled back to, where it had been stopped."""
+        return self._pause.scaled_back_to
+
+
+def _unfinished(facts: TargetFacts) -> tuple[Finding, ...]:
+    if not facts.interrupted:
+        return ()
+    return (
+        Finding(
+            Severity.REFUSE,
+            "unfinished-restore",
+            f"a restore of {facts.interrupted.archive} began at {facts.interrupted.since} and was not finished "
+            f"({facts.interrupted.phase})",
+            "Running the restore puts the old content back first; `restore --undo` does only that.",
+        ),
+    )

@@ -18,7 +18,8 @@ DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PROGRAM = "mxpc-backup-restore-cli"
 CONTRACT = {
     "backup": "-n -e -f --only --jobs --transfers --files --strict --for --compression-level --dump-compression",
-    "restore": "-n -e -f --only --jobs --transfers --dry-run --undo --allow-running --allow-other-app --prune-files",
+    "restore": "-n -e -f --only --jobs --transfers --dry-run --undo --allow-running --allow-other-app --prune-files "
+    "--stop-app --stop-timeout",
     "verify": "-f",
     "inspect": "-f",
     "files": "-n -e --orphans --missing --delete-orphans --yes",
