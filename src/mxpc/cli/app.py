@@ -30,6 +30,7 @@ COMMANDS = {
     "inspect": "Print what is in a backup.",
     "files": "Compare the files that the database names with those in the storage.",
     "credentials": "Write an environment's credentials into a folder, for use without Kubernetes.",
+    "completion": "Print what makes bash, zsh or fish complete the command.",
     "demo": "Back up and restore a sample app on servers of its own, on this machine.",
 }
 """Every command with its line in the overview; the modules are imported late so that --help stays quick."""

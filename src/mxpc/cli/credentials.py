@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mxpc.cli import candidates
 from mxpc.cli.options import Common, common_options, environment_options
 from mxpc.cli.session import Session
 
@@ -13,7 +14,14 @@ from mxpc.cli.session import Session
 @click.command("credentials", short_help="Write an environment's credentials into a folder.")
 @common_options()
 @environment_options
-@click.option("--to", "folder", metavar="DIR", required=True, help="The folder to make, or an empty one.")
+@click.option(
+    "--to",
+    "folder",
+    metavar="DIR",
+    required=True,
+    help="The folder to make, or an empty one.",
+    shell_complete=candidates.folders,
+)
 def command(session: Session, common: Common, *, namespace: str | None, environment: str | None, folder: str) -> int:
     """Write the credentials of an environment into a folder that only you can read, for --credentials-dir later or
     elsewhere: where the Kubernetes API cannot be reached, or must not be."""

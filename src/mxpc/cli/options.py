@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mxpc.cli import candidates
 from mxpc.cli.session import Session
 from mxpc.model import Half, TlsMode
 
@@ -38,13 +39,17 @@ def _connection_options(*, hidden: bool) -> list[Callable[[F], F]]:
 
     return [
         option(
-            "--kubeconfig", metavar="FILE", help="As kubectl has it; else KUBECONFIG, ~/.kube/config, the pod's own."
+            "--kubeconfig",
+            metavar="FILE",
+            help="As kubectl has it; else KUBECONFIG, ~/.kube/config, the pod's own.",
+            shell_complete=candidates.files,
         ),
         option("--context", metavar="NAME", help="Context of the kubeconfig."),
         option(
             "--credentials-dir",
             metavar="DIR",
             multiple=True,
+            shell_complete=candidates.folders,
             help="Read credentials from files named after the Secret keys, and do not call Kubernetes.",
         ),
         option("--database-secret", metavar="NAME", help="Take this Secret for the database."),
@@ -54,10 +59,16 @@ def _connection_options(*, hidden: bool) -> list[Callable[[F], F]]:
             type=click.Choice([mode.value for mode in TlsMode]),
             help="libpq's meanings; else PGSSLMODE, the JDBC URL's sslmode, prefer.",
         ),
-        option("--db-sslrootcert", metavar="FILE", help="Trusted roots for the database; else PGSSLROOTCERT."),
+        option(
+            "--db-sslrootcert",
+            metavar="FILE",
+            help="Trusted roots for the database; else PGSSLROOTCERT.",
+            shell_complete=candidates.files,
+        ),
         option(
             "--storage-ca-file",
             metavar="FILE",
+            shell_complete=candidates.files,
             help="Trusted roots for the file storage; else SSL_CERT_FILE, SSL_CERT_DIR.",
         ),
         option("--storage-insecure", is_flag=True, help="Do not check the file storage's certificate."),
@@ -122,17 +133,25 @@ def gathered(kind: Callable[..., T]) -> Callable[[Callable[[Session, Common, T],
 
 def environment_options(command: F) -> F:
     """-n and -e."""
-    command = click.option("-e", "--environment", metavar="NAME", help="The environment's internal name (MendixApp).")(
-        command
-    )
-    return click.option("-n", "--namespace", metavar="NAME", help="The namespace that the environment runs in.")(
-        command
-    )
+    command = click.option(
+        "-e",
+        "--environment",
+        metavar="NAME",
+        help="The environment's internal name (MendixApp).",
+        shell_complete=candidates.environments,
+    )(command)
+    return click.option(
+        "-n",
+        "--namespace",
+        metavar="NAME",
+        help="The namespace that the environment runs in.",
+        shell_complete=candidates.namespaces,
+    )(command)
 
 
 def file_option(help: str, *, required: bool = True) -> Callable[[F], F]:
     """-f."""
-    return click.option("-f", "--file", metavar="FILE", required=required, help=help)
+    return click.option("-f", "--file", metavar="FILE", required=required, help=help, shell_complete=candidates.files)
 
 
 def objects_option(command: F) -> F:
@@ -140,6 +159,7 @@ def objects_option(command: F) -> F:
     return click.option(
         "--objects-file",
         metavar="FILE",
+        shell_complete=candidates.files,
         help="The keys to files that the app encrypted; else FILE.objects.json beside the backup file.",
     )(command)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mxpc.cli import candidates
 from mxpc.cli.options import (
     Common,
     common_options,
@@ -92,6 +93,7 @@ class Request:
 @click.option(
     "--temp-dir",
     metavar="DIR",
+    shell_complete=candidates.folders,
     help="Where a dump is unpacked for --jobs above 1, which takes its size of disk; else TMPDIR.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")

@@ -8,20 +8,21 @@ from typing import Any
 
 import click
 
+from mxpc.cli import PROGRAM
 from mxpc.cli.console import Console
 from mxpc.cli.session import Session
 from mxpc.cli.signals import interruptible
 from mxpc.errors import Interrupted, ToolError
 
 
-def run(arguments: Sequence[str]) -> int:
-    """The exit code of one invocation; see EXIT_CODES in mxpc.cli.app."""
+def run(arguments: Sequence[str], program: str = PROGRAM) -> int:
+    """The exit code of one invocation; see EXIT_CODES in mxpc.cli.app. `program` is what usage lines call it."""
     from mxpc.cli.app import app
 
     session = Session(Console())
     try:
         with interruptible(session.console.message):
-            outcome = app.main(list(arguments), prog_name="mxpc-backup-restore-cli", standalone_mode=False, obj=session)
+            outcome = app.main(list(arguments), prog_name=program, standalone_mode=False, obj=session)
         return outcome if isinstance(outcome, int) else 0
     except click.ClickException as cause:
         cause.show()

@@ -1,6 +1,6 @@
 """A small Kubernetes API on loopback over HTTPS: it gives single named objects to who logs in, and refuses all else.
 
-Where a test allows it, it takes merge patches with the real server's rule: a patch that names another
+Where a test allows it, it lists them, and takes merge patches with the real server's rule: a patch that names another
 resourceVersion than the object has is a conflict.
 
 For the demo, and for tests that need a server to fail on demand. Needs the package trustme.
@@ -75,7 +75,7 @@ class _Target:
 
 
 class KubernetesApi:
-    """The server. `objects`, `readable`, `patchable` and `tokens` may be changed while it runs."""
+    """The server. `objects`, `readable`, `patchable`, `listable` and `tokens` may be changed while it runs."""
 
     def __init__(self, objects: list[dict[str, Any]] | None = None) -> None:
         self.objects: list[dict[str, Any]] = objects or []
@@ -83,6 +83,8 @@ class KubernetesApi:
         """(API group, resource) that everybody who logged in may `get`."""
         self.patchable: set[tuple[str, str]] = set()
         """Those that everybody who logged in may `patch`."""
+        self.listable: set[tuple[str, str]] = set()
+        """Those that everybody who logged in may `list`; the resource `namespaces` lists those of the objects."""
         self.token = secrets.token_urlsafe(24)
         self.tokens = {self.token}
         self.requests: list[tuple[str, str]] = []
@@ -197,8 +199,18 @@ class KubernetesApi:
 
     def allows(self, target: _Target) -> bool:
         """Whether who logged in may do this."""
-        kinds = {"get": self.readable, "patch": self.patchable}.get(target.verb, set())
-        return bool(target.name) and (target.group, target.resource) in kinds
+        rights = {"get": self.readable, "patch": self.patchable, "list": self.listable}
+        return (target.group, target.resource) in rights.get(target.verb, set())
+
+    def listed(self, target: _Target) -> dict[str, Any]:
+        """What the API would send for a whole kind of objects."""
+        if target.resource == "namespaces":
+            names = dict.fromkeys(item["metadata"]["namespace"] for item in self.objects)
+            items: list[dict[str, Any]] = [{"metadata": {"name": name}} for name in names]
+            return {"kind": "NamespaceList", "apiVersion": "v1", "metadata": {}, "items": items}
+        kind = _KINDS[target.resource]
+        found = [one for one in self.objects if (one["kind"], one["metadata"]["namespace"]) == (kind, target.namespace)]
+        return {"kind": f"{kind}List", "apiVersion": "v1", "metadata": {}, "items": [as_stored(one) for one in found]}
 
     def note(self, handler: BaseHTTPRequestHandler, target: _Target) -> Fault | None:
         """Log a request; returns the fault that it gets."""
@@ -267,6 +279,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_status(401, "Unauthorized", target)
         elif not api.allows(target):
             self._send_status(403, _forbidden(user, target), target)
+        elif target.verb == "list":
+            self._send(200, json.dumps(api.listed(target)).encode())
         elif (found := api.find(target)) is None:
             kind = f"{target.resource}.{target.group}".rstrip(".")
             self._send_status(404, f'{kind} "{target.name}" not found', target)

@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,22 @@ def test_help_does_not_import_heavy_libraries(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "heavy"),
+    [
+        (["restore", "--st"], {"obstore", "psycopg", "rich", "isal", "lightkube", "httpx2", "yaml"}),
+        (["restore", "-n", "mendix"], {"obstore", "psycopg", "rich", "isal"}),
+    ],
+    ids=["options", "namespaces"],
+)
+def test_completion_does_not_import_heavy_libraries(tmp_path: Path, words: list[str], heavy: set[str]) -> None:
+    program = (
+        "import sys; from mxpc.cli.completion import answer_kubectl; answer_kubectl(sys.argv[1:]);"
+        f"sys.exit(bool({heavy!r} & set(sys.modules)))"
+    )
+    environment = {"PATH": "", "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program, *words], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == b":4"

@@ -24,6 +24,7 @@ CONTRACT = {
     "inspect": "-f",
     "files": "-n -e --orphans --missing --delete-orphans --yes",
     "credentials": "-n -e --to",
+    "completion": "",
     "demo": "--keep",
 }
 EVERYWHERE = (
