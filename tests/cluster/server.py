@@ -33,7 +33,8 @@ class Cluster:
     def __init__(self, work: Path, binaries: Binaries) -> None:
         self.binaries = binaries
         self._folder = work
-        self._authority = trustme.CA(organization_name="mxpc tests")
+        self.authority = trustme.CA(organization_name="mxpc tests")
+        """Of the server's certificate, and of its clients'."""
         self._etcd = ServerProcess("etcd", work / "etcd.log")
         self._apiserver = ServerProcess("kube-apiserver", work / "kube-apiserver.log")
         self._client_port, self._peer_port, self.port = free_ports(3)
@@ -44,8 +45,8 @@ class Cluster:
 
     @property
     def authority_pem(self) -> bytes:
-        """The certificate authority of the server and of its clients."""
-        return self._authority.cert_pem.bytes()
+        """The certificate of `authority`."""
+        return self.authority.cert_pem.bytes()
 
     @property
     def signing_key_pem(self) -> bytes:
@@ -74,7 +75,7 @@ class Cluster:
 
     def client_certificate(self, user: str, *groups: str) -> tuple[bytes, bytes]:
         """Certificate and key (PEM) that log in as this user, of at most one group."""
-        issued = self._authority.issue_cert(
+        issued = self.authority.issue_cert(
             "client.example", common_name=user, organization_name=groups[0] if groups else None
         )
         return issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()
@@ -130,11 +131,11 @@ class Cluster:
         self._start(self._etcd, self.binaries.etcd, options)
 
     def _start_apiserver(self) -> None:
-        identity = self._authority.issue_cert("127.0.0.1", "localhost")
+        identity = self.authority.issue_cert("127.0.0.1", "localhost")
         private_file(self._folder / "server.key", identity.private_key_pem.bytes().decode())
         (self._folder / "server.pem").write_bytes(identity.cert_chain_pems[0].bytes())
         (self._folder / "ca.pem").write_bytes(self.authority_pem)
-        signer = self._authority.issue_cert("service-accounts").private_key_pem.bytes().decode()
+        signer = self.authority.issue_cert("service-accounts").private_key_pem.bytes().decode()
         key = private_file(self._folder / "service-accounts.pem", signer)
         options = {
             "etcd-servers": f"http://127.0.0.1:{self._client_port}",

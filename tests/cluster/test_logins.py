@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,12 @@ PLUGIN = """\
 #!{python}
 import json, os
 info = json.loads(os.environ["KUBERNETES_EXEC_INFO"])
-with open({status!r}) as file:
-    status = json.load(file)
-print(json.dumps({{"kind": "ExecCredential", "apiVersion": info["apiVersion"], "status": status}}))
+with open({answers!r}, "r+") as file:
+    answer, *others = json.load(file)
+    file.seek(0)
+    file.truncate()
+    json.dump(others or [answer], file)
+print(json.dumps({{"kind": "ExecCredential", "apiVersion": info["apiVersion"], "status": answer}}))
 """
 
 
@@ -100,14 +104,21 @@ def test_exec_plugin_that_gives_a_certificate(
     assert taken(command, stored, kubeconfig_for(user)) == KEYS
 
 
-def plugin_user(folder: Path, version: str, status: dict[str, str]) -> dict[str, object]:
-    """The user of a kubeconfig with a login program that answers this."""
-    (folder / "status").write_text(json.dumps(status))
+def plugin_user(folder: Path, version: str, *answers: dict[str, str]) -> dict[str, object]:
+    """The user of a kubeconfig with a login program that answers these one after the other, and the last ever after."""
+    (folder / "answers").write_text(json.dumps(answers))
     program = folder / "login"
-    program.write_text(PLUGIN.format(python=sys.executable, status=str(folder / "status")))
+    program.write_text(PLUGIN.format(python=sys.executable, answers=str(folder / "answers")))
     program.chmod(0o700)
     group = f"client.authentication.k8s.io/{version}"
     return {"exec": {"apiVersion": group, "command": str(program), "interactiveMode": "Never"}}
+
+
+def test_exec_plugin_is_asked_again_when_its_token_has_expired(
+    command: Command, stored: StoredEnvironment, account: ServiceAccount, kubeconfig_for: KubeconfigFor
+) -> None:
+    user = plugin_user(command.home, "v1", {"token": expired_token(account)}, {"token": account.token()})
+    assert taken(command, stored, kubeconfig_for(user)) == KEYS
 
 
 def test_impersonation(
@@ -198,13 +209,19 @@ def test_kubeconfig_without_a_login(command: Command, stored: StoredEnvironment,
     assert "kind: Role" not in ended.err
 
 
-def test_certificate_of_another_authority(
-    command: Command, stored: StoredEnvironment, kubeconfig_for: KubeconfigFor
+@pytest.mark.parametrize("why", ["of another authority", "expired", "not valid yet"])
+def test_certificate_that_is_good_for_nothing(
+    command: Command, stored: StoredEnvironment, cluster: Cluster, kubeconfig_for: KubeconfigFor, why: str
 ) -> None:
     stored.namespace.allow_user("maria@example.com")
-    stranger = trustme.CA().issue_cert("client.example", common_name="maria@example.com")
-    user = certificate_user(stranger.cert_chain_pems[0].bytes(), stranger.private_key_pem.bytes())
-    take(command, stored, kubeconfig_for(user)).expect(3, "Kubernetes")
+    now = datetime.now(UTC)
+    day = timedelta(days=1)
+    authority = trustme.CA() if why == "of another authority" else cluster.authority
+    valid = {"expired": (now - 2 * day, now - day), "not valid yet": (now + day, now + 2 * day)}
+    since, until = valid.get(why, (now - day, now + day))
+    issued = authority.issue_cert("client.example", common_name="maria@example.com", not_before=since, not_after=until)
+    user = certificate_user(issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes())
+    take(command, stored, kubeconfig_for(user)).expect(3, "did not accept the login", "401 Unauthorized")
 
 
 def test_exec_plugin_whose_token_has_expired(

@@ -62,3 +62,12 @@ def test_restore_is_refused_while_the_app_runs(live: LiveEnvironment, namespace:
 
     assert before.changes(live.content()) == []
     live.run("restore", "-f", path, "--allow-running").expect(0)
+
+
+def test_credentials_that_were_written_serve_where_there_is_no_kubernetes(live: LiveEnvironment) -> None:
+    live.fill()
+    live.run("credentials", "-n", live.namespace, "-e", live.name, "--to", live.home / "keys").expect(0)
+    nowhere = {"KUBECONFIG": "/nonexistent/kubeconfig"}
+    path = live.home / "backup.tar.gz"
+    live.run("backup", "--credentials-dir", live.home / "keys", "-f", path, env=nowhere).expect(0)
+    live.run("verify", "-f", path).expect(0)
