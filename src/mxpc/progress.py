@@ -22,6 +22,8 @@ class Task(Enum):
     PUT_BACK = "put back"
     PRUNE_FILES = "prune files"
     STOP_APP = "stop app"
+    BRING_TOOL = "bring tool"
+    CARRY_ARCHIVE = "carry archive"
 
 
 class Progress(Protocol):

@@ -108,6 +108,11 @@ class Child:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
 
+    def finish_reading(self) -> None:
+        """Nobody wants the rest of its output. Not while another thread is in `read`."""
+        if self._process.stdout:
+            self._process.stdout.close()
+
     def wait(self) -> int:
         """The exit code, negative for a signal; `complaints` are complete then."""
         code = self._process.wait()
@@ -135,8 +140,7 @@ class Child:
             self.end()
         finally:
             self.finish_feeding()
-            if self._process.stdout:
-                self._process.stdout.close()
+            self.finish_reading()
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -39,6 +39,9 @@ class ShownProgress(Protocol):
 
     def noted(self, text: str) -> None: ...
 
+    def passed_on(self, text: str) -> None:
+        """A line that another run of this tool has said."""
+
 
 def shown(session: Session) -> ShownProgress:
     """Bars, lines or silence: whatever fits."""
@@ -77,6 +80,9 @@ class QuietProgress:
     def noted(self, text: str) -> None:
         if self._session.verbose:
             self._print(f"note: {text}")
+
+    def passed_on(self, text: str) -> None:
+        self._print(text)
 
     def _print(self, text: str) -> None:
         self._session.console.message(text)

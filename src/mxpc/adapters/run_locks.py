@@ -1,0 +1,63 @@
+"""Which runs of this machine are alive: each holds a lock that the system takes away when its process ends, however."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from mxpc.ports import Life
+
+
+class RunLocks:
+    """A RunRegister: a locked file for each run, in a folder of the user's own."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
+        self._folder = folder or Path(tempfile.gettempdir()) / f"mxpc-jump-pod-{user}"
+
+    @contextlib.contextmanager
+    def alive(self, run: str) -> Iterator[None]:
+        """See RunRegister."""
+        path = self._folder / run
+        with contextlib.ExitStack() as stack:
+            # Without a folder to write to, nobody here can tell: the same as on another machine.
+            with contextlib.suppress(OSError):
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                file = stack.enter_context(path.open("w"))
+                _lock(file)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+                    self._folder.rmdir()
+
+    def life(self, run: str) -> Life:
+        """See RunRegister."""
+        try:
+            with (self._folder / run).open("r+") as file:
+                return Life.DEAD if _lock(file) else Life.ALIVE
+        except OSError:
+            return Life.UNKNOWN
+
+    def forget(self, run: str) -> None:
+        """See RunRegister."""
+        with contextlib.suppress(OSError):
+            (self._folder / run).unlink(missing_ok=True)
+
+
+def _lock(file: IO[str]) -> bool:
+    if sys.platform == "win32":
+        return False  # taken for alive: such a pod is removed once it has ended by itself
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

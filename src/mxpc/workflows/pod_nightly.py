@@ -1,0 +1,102 @@
+"""The objects of a nightly backup into a volume: a CronJob with a service account of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mxpc.ports import Manifest
+from mxpc.workflows.pod_objects import (
+    ENVIRONMENT,
+    NIGHTLY,
+    PROGRAM_NAME,
+    PodWishes,
+    Rights,
+    access_objects,
+    pod_spec,
+)
+
+BACKUPS = "/backups"
+LATEST_START = 3600
+"""Seconds: a backup that could not begin within an hour waits for the next night."""
+RETRIES = 2
+
+SCRIPT = """\
+file="{folder}/{name}-$(date -u +%Y%m%dT%H%M%SZ){ending}"
+{program} "$@" -f "$file" && {program} verify -f "$file" || exit
+set -- {folder}/{name}-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T*Z{ending}
+while [ $# -gt {retain} ]; do rm -- "$1"; shift; done
+"""
+"""Older backups go only after the new one was written and read back. Their names sort by time, and the eight digits
+keep those of `app-2` out of what belongs to `app`."""
+
+
+@dataclass(frozen=True)
+class Nightly:
+    """When, where to, and how much is kept. Durations in seconds."""
+
+    schedule: str
+    claim: str
+    """The PersistentVolumeClaim that the backups go to."""
+    retain: int
+    """So many backups stay in the volume."""
+    history: int
+    """So many finished jobs stay to be looked at."""
+    time_zone: str | None = None
+    ending: str = ".tar.gz"
+
+
+def nightly_objects(rights: Rights, wishes: PodWishes, nightly: Nightly, arguments: Sequence[str]) -> list[Manifest]:
+    """Service account, role, binding and CronJob; `arguments` are the tool's, without the file."""
+    name = _name(rights.environment.name)
+    metadata = {
+        "name": name,
+        "namespace": rights.environment.namespace,
+        "labels": dict(NIGHTLY),
+        "annotations": {ENVIRONMENT: rights.environment.name},
+    }
+    job = {
+        "backoffLimit": RETRIES,
+        "activeDeadlineSeconds": wishes.deadline,
+        "template": {
+            "metadata": {"labels": dict(NIGHTLY), "annotations": metadata["annotations"]},
+            "spec": _spec(name, rights, wishes, nightly, arguments),
+        },
+    }
+    cron_job = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": metadata,
+        "spec": {
+            "schedule": nightly.schedule,
+            **({"timeZone": nightly.time_zone} if nightly.time_zone else {}),
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": LATEST_START,
+            "successfulJobsHistoryLimit": nightly.history,
+            "failedJobsHistoryLimit": nightly.history,
+            "jobTemplate": {"metadata": {"labels": dict(NIGHTLY)}, "spec": job},
+        },
+    }
+    return [cron_job] if wishes.service_account else [*access_objects(metadata, rights, wishes), cron_job]
+
+
+def _spec(name: str, rights: Rights, wishes: PodWishes, nightly: Nightly, arguments: Sequence[str]) -> Manifest:
+    script = SCRIPT.format(
+        folder=BACKUPS,
+        name=rights.environment.name,
+        ending=nightly.ending,
+        program=PROGRAM_NAME,
+        retain=nightly.retain,
+    )
+    command = ["sh", "-c", script, "nightly", *arguments]
+    spec = pod_spec(wishes.service_account or name, wishes, command, grace=30)
+    # The job's own deadline counts all its tries.
+    del spec["activeDeadlineSeconds"]
+    spec["volumes"].append({"name": "backups", "persistentVolumeClaim": {"claimName": nightly.claim}})
+    spec["containers"][0]["volumeMounts"].append({"name": "backups", "mountPath": BACKUPS})
+    return spec
+
+
+def _name(environment: str) -> str:
+    """The controller adds up to eleven characters for each job, and a name may have 63."""
+    return f"mxpc-backup-{environment}"[:52].rstrip("-.")
