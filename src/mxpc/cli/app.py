@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from mxpc.cli.late import LateCommands
 
 EXIT_CODES = """\b
 Exit codes:
@@ -31,30 +31,16 @@ COMMANDS = {
     "files": "Compare the files that the database names with those in the storage.",
     "credentials": "Write an environment's credentials into a folder, for use without Kubernetes.",
     "completion": "Print what makes bash, zsh or fish complete the command.",
+    "jump-pod": "Back up and restore from afar, in a pod beside the environment.",
     "demo": "Back up and restore a sample app on servers of its own, on this machine.",
 }
 """Every command with its line in the overview; the modules are imported late so that --help stays quick."""
 
 
-class _LateCommands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"mxpc.cli.{cmd_name}").command
-        assert isinstance(command, click.Command)
-        command.epilog = EXIT_CODES
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.group(
-    cls=_LateCommands,
+    cls=LateCommands,
+    package="mxpc.cli",
+    overview=COMMANDS,
     epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -11,6 +11,7 @@ import click
 import pytest
 
 from mxpc.cli.app import COMMANDS, EXIT_CODES, app
+from mxpc.cli.jump_pod import JUMP_POD_COMMANDS
 from mxpc.cli.session import Session
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +26,15 @@ CONTRACT = {
     "files": "-n -e --orphans --missing --delete-orphans --yes",
     "credentials": "-n -e --to",
     "completion": "",
+    "jump-pod": "",
     "demo": "--keep",
+}
+JUMP_POD = "--image --service-account --node-selector --resources"
+JUMP_POD_CONTRACT = {
+    "backup": f"-n -e -f {JUMP_POD} --keep --tool --spool --only --files --strict",
+    "restore": f"-n -e -f {JUMP_POD} --keep --tool --spool --only --dry-run --undo --allow-running",
+    "manifest": f"-n -e -f {JUMP_POD}",
+    "cronjob": f"-n -e -f {JUMP_POD} --schedule --claim --history --retain",
 }
 EVERYWHERE = (
     "--kubeconfig --context -o -q -v --version --help --credentials-dir --database-secret --storage-secret "
@@ -34,9 +43,19 @@ EVERYWHERE = (
 
 
 def command(name: str) -> click.Command:
-    found = app.get_command(click.Context(app), name)
-    assert found is not None
+    """The command of this name; `jump-pod backup` is one of a group."""
+    found: click.Command = app
+    for word in name.split():
+        assert isinstance(found, click.Group)
+        inner = found.get_command(click.Context(found), word)
+        assert inner is not None
+        found = inner
     return found
+
+
+def called(words: list[str]) -> str:
+    """The name of the command that these words call."""
+    return " ".join(words[: 2 if words[0] == "jump-pod" else 1])
 
 
 def options_of(name: str) -> set[str]:
@@ -58,7 +77,13 @@ def command_lines() -> Iterator[tuple[str, list[str]]]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_the_options_of_the_contract(name: str) -> None:
     everywhere = set(EVERYWHERE.split())
-    assert everywhere | set(CONTRACT[name].split()) <= options_of(name)
+    wanted = everywhere if name != "jump-pod" else {"--help"}
+    assert wanted | set(CONTRACT[name].split()) <= options_of(name)
+
+
+@pytest.mark.parametrize("name", JUMP_POD_COMMANDS)
+def test_each_command_of_jump_pod_has_the_options_of_the_contract(name: str) -> None:
+    assert set(EVERYWHERE.split()) | set(JUMP_POD_CONTRACT[name].split()) <= options_of(f"jump-pod {name}")
 
 
 @pytest.mark.parametrize(("document", "words"), list(command_lines()))
@@ -67,9 +92,11 @@ def test_command_lines_in_the_documents_are_understood(document: str, words: lis
     if words[0].startswith("-"):
         assert words[0] in {"--help", "--version", "-h"}
         return
-    context = click.Context(command(words[0]), obj=Session.__new__(Session), resilient_parsing=True)
-    command(words[0]).parse_args(context, words[1:])
-    unknown = {word.split("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)} - options_of(words[0])
+    name = called(words)
+    rest = words[len(name.split()) :]
+    context = click.Context(command(name), obj=Session.__new__(Session), resilient_parsing=True)
+    command(name).parse_args(context, list(rest))
+    unknown = {word.split("=")[0] for word in rest if re.match(r"--?[a-z]", word)} - options_of(name)
     assert not unknown, document
 
 

@@ -1,0 +1,91 @@
+"""An environment in a cluster whose pods are local processes, and the installed command far away from it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.environment import COMMAND, NAMESPACE, Ended, LiveEnvironment, Running
+from mxpc.demo.postgres import PostgresServer
+from mxpc.demo.s3 import S3Server
+from standin.cluster_api import ClusterApi
+from standin.kubelet import Kubelet
+from surroundings import clean_environment
+
+TESTS = Path(__file__).parents[2]
+
+
+def executable(path: Path, text: str) -> Path:
+    """A program of its own."""
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+class Afar:
+    """The command on a machine that reaches only the API: kubectl leads into the pods, in which everything is."""
+
+    def __init__(self, live: LiveEnvironment, api: ClusterApi, kubelet: Kubelet, folder: Path) -> None:
+        self.live = live
+        self.api = api
+        self.kubelet = kubelet
+        self.programs = folder / "bin"
+        self.programs.mkdir()
+        executable(
+            self.programs / "kubectl",
+            f'#!/bin/sh\nPYTHONPATH="{TESTS}" exec "{sys.executable}" "{TESTS}/standin/kubectl.py" "$@"\n',
+        )
+        self.tool = executable(folder / "tool", f'#!/bin/sh\nexec "{COMMAND}" "$@"\n')
+
+    def start(self, verb: str, *arguments: str | Path, wrapper: tuple[str, ...] = (), **variables: str) -> Running:
+        """`jump-pod VERB` for the environment, with the tool to be brought along."""
+        path = f"{self.programs}:{clean_environment(Path())['PATH']}"
+        return self.live.start(
+            *("jump-pod", verb, "-n", NAMESPACE, "-e", self.live.name, "--tool", self.tool, *arguments),
+            env={"PATH": path, "MXPC_KUBELET": str(self.kubelet.folder), **variables},
+            wrapper=wrapper,
+        )
+
+    def run(self, verb: str, *arguments: str | Path) -> Ended:
+        """To its end; afterwards nothing is left."""
+        ended = self.start(verb, *arguments).ended()
+        self.live.check_tidy(ended)
+        assert self.left() == [], str(ended)
+        return ended
+
+    def left(self) -> list[str]:
+        """What is in the namespace."""
+        return [f"{one['kind']} {one['metadata']['name']}" for one in self.api.kept]
+
+    def break_the_line(self, **plan: Any) -> None:
+        """The streams of kubectl meet trouble from now on."""
+        (self.kubelet.folder / "faults.json").write_text(json.dumps(plan))
+
+    def faults(self) -> int:
+        """How many there were."""
+        used = self.kubelet.folder / "faults.used"
+        return len(used.read_text().split()) if used.exists() else 0
+
+
+@pytest.fixture
+def api() -> Iterator[ClusterApi]:
+    """A cluster of the test's own."""
+    with ClusterApi() as running:
+        yield running
+
+
+@pytest.fixture
+def afar(postgres_15: PostgresServer, s3: S3Server, api: ClusterApi, tmp_path: Path) -> Iterator[Afar]:
+    """A filled environment, and the command that reaches it through a pod alone."""
+    live = LiveEnvironment(postgres_15, s3, api, tmp_path)
+    live.fill(orphans=0)
+    home = tmp_path / "image"
+    in_pods = clean_environment(home, KUBECONFIG=str(api.kubeconfig_path))
+    pods = tmp_path / "pods"
+    with Kubelet(api, pods, lambda _: in_pods) as kubelet:
+        yield Afar(live, api, kubelet, tmp_path)
