@@ -60,13 +60,18 @@ class _Session:
         self._endpoint = endpoint
         self._connection = connection
         self._changed = endpoint.changed
-        self._urgent: list[Frame] = [self._hello()]
+        self._urgent: list[Frame] = []
         self._acknowledged: dict[int, int] = {}
         self._greeted = self._over = False
         self._mismatch: ServiceError | None = None
         self._heard = time.monotonic()
 
     def run(self) -> bool:
+        # Before anything is read: the other side is to know us, also when we do not want it. A new connection has
+        # room for so little, so this does not block.
+        if not self._connection.write(encode(self._hello())):
+            self._connection.close()
+            return False
         threads = [threading.Thread(target=work, daemon=True) for work in (self._read, self._write)]
         for thread in threads:
             thread.start()
