@@ -4,68 +4,38 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from e2e.conftest import MakeEnvironment
 from e2e.environment import Content, LiveEnvironment
 from e2e.test_signals import slow_indexes, wait_until, waiting_sessions
+from fakes.mendix_operator import RUNTIME, MendixOperator, runtime_sessions, wait
 from mxpc.adapters.mendix_app import NOTE
 from mxpc.demo.kubernetes_api import KubernetesApi
 from mxpc.demo.kubernetes_objects import GROUP
 from mxpc.demo.postgres import connect
 
-RUNTIME = "Mendix Runtime"
 
-
-class Operator:
-    """Keeps as many sessions in the database as the MendixApp asks for replicas, and notes what it saw."""
-
-    def __init__(self, environment: LiveEnvironment) -> None:
-        self._environment = environment
-        self._ended = threading.Event()
-        self.seen: list[int] = []
-        """Every number of replicas, each time it changed."""
-
-    def __enter__(self) -> Operator:
-        self._thread = threading.Thread(target=self._work)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _work(self) -> None:
-        sessions: list[contextlib.ExitStack] = []
-        while not self._ended.wait(0.05):
-            wanted = self._environment.app["replicas"]
-            if self.seen[-1:] != [wanted]:
-                self.seen.append(wanted)
-            while len(sessions) < wanted:
-                sessions.append(contextlib.ExitStack())
-                session = sessions[-1].enter_context(connect(self._environment.database))
-                session.execute(f"SET application_name = '{RUNTIME}'".encode())
-            while len(sessions) > wanted:
-                # A runtime takes a moment to shut down.
-                self._ended.wait(0.3)
-                sessions.pop().close()
-        for session in sessions:
-            session.close()
+@pytest.fixture
+def operator(environment: LiveEnvironment) -> Iterator[MendixOperator]:
+    """Runs the app with 2 replicas."""
+    environment.app["replicas"] = 2
+    with MendixOperator(environment.database, lambda: int(environment.app["replicas"])) as operator:
+        yield operator
 
 
 @pytest.fixture
-def running(make_environment: MakeEnvironment) -> Iterator[LiveEnvironment]:
-    """A filled environment whose app runs with 2 replicas, and a login that may stop it."""
-    made = make_environment()
-    made.fill()
-    made.app["replicas"] = 2
-    with may_patch(made.kubernetes), Operator(made) as made.operator:  # type: ignore[attr-defined]
-        wait(lambda: runtime_sessions(made) == 2)
-        yield made
+def running(environment: LiveEnvironment, operator: MendixOperator) -> Iterator[LiveEnvironment]:
+    """A filled environment whose app runs, and a login that may stop it."""
+    with may_patch(environment.kubernetes):
+        wait(lambda: sessions(environment) == 2)
+        yield environment
+
+
+def sessions(environment: LiveEnvironment) -> int:
+    return runtime_sessions(environment.postgres, environment.database.name)
 
 
 @contextlib.contextmanager
@@ -77,21 +47,6 @@ def may_patch(kubernetes: KubernetesApi) -> Iterator[None]:
         kubernetes.patchable.clear()
 
 
-def wait(ready: Callable[[], bool]) -> None:
-    moment = threading.Event()
-    for _ in range(200):
-        if ready():
-            return
-        moment.wait(0.05)
-    raise AssertionError("it never came")
-
-
-def runtime_sessions(environment: LiveEnvironment) -> int:
-    query = f"""SELECT count(*) FROM pg_stat_activity
-        WHERE datname = '{environment.database.name}' AND application_name = '{RUNTIME}'"""
-    return int(environment.postgres.execute(query)[0][0])
-
-
 def note(environment: LiveEnvironment) -> str | None:
     value: str | None = environment.objects[0]["metadata"].get("annotations", {}).get(NOTE)
     return value
@@ -99,21 +54,18 @@ def note(environment: LiveEnvironment) -> str | None:
 
 def assert_runs_again(environment: LiveEnvironment, replicas: int = 2) -> None:
     assert (environment.app["replicas"], note(environment)) == (replicas, None)
-    wait(lambda: runtime_sessions(environment) == replicas)
+    wait(lambda: sessions(environment) == replicas)
 
 
-def seen(environment: LiveEnvironment) -> list[int]:
-    numbers: list[int] = environment.operator.seen  # type: ignore[attr-defined]
-    return numbers
-
-
-def test_a_running_app_is_stopped_restored_and_started_again(running: LiveEnvironment, sample_archive: Path) -> None:
+def test_a_running_app_is_stopped_restored_and_started_again(
+    running: LiveEnvironment, operator: MendixOperator, sample_archive: Path
+) -> None:
     before = running.content()
     running.execute('DELETE FROM "crm$customer"')
     ended = running.run("restore", "-f", sample_archive, "--stop-app").expect(0, "waiting until the app has stopped")
     assert "scaled back to 2 replicas" in ended.out
     assert_runs_again(running)
-    assert seen(running) == [2, 0, 2]
+    assert operator.seen == [2, 0, 2]
     assert before.changes(running.content()) == []
 
 
@@ -124,7 +76,7 @@ def test_json_says_what_it_was_scaled_back_to(running: LiveEnvironment, sample_a
 
 
 def test_without_the_right_the_rule_is_shown_and_nothing_is_changed(
-    running: LiveEnvironment, sample_archive: Path
+    running: LiveEnvironment, operator: MendixOperator, sample_archive: Path
 ) -> None:
     running.kubernetes.patchable.clear()
     before = running.content()
@@ -136,16 +88,18 @@ def test_without_the_right_the_rule_is_shown_and_nothing_is_changed(
     ended = running.run("restore", "-f", sample_archive, "--stop-app", "--dry-run").expect(5, "may-not-stop-app", rule)
     assert "refused: nothing was changed" in ended.out
     assert before.changes(running.content()) == []
-    assert seen(running) == [2]
+    assert operator.seen == [2]
 
 
-def test_dry_run_says_what_would_be_stopped_and_stops_nothing(running: LiveEnvironment, sample_archive: Path) -> None:
+def test_dry_run_says_what_would_be_stopped_and_stops_nothing(
+    running: LiveEnvironment, operator: MendixOperator, sample_archive: Path
+) -> None:
     ended = running.run("restore", "-f", sample_archive, "--stop-app", "--dry-run")
     ended.expect(0, "2 replica(s): it would be stopped", "would have 300 s to end")
     assert "2 replicas: stopped, and scaled back at the end" in ended.out
     plan = running.run("restore", "-f", sample_archive, "--stop-app", "--dry-run", "-o", "json").expect(0).json()
     assert plan["app"] == {"now": {"number": 2}, "before_stop": None, "scales_back_to": {"number": 2}}
-    assert seen(running) == [2]
+    assert operator.seen == [2]
     assert note(running) is None
 
 
@@ -162,22 +116,26 @@ def test_a_session_that_is_none_of_the_apps_refuses_and_the_app_runs_again(
     assert before.changes(running.content()) == []
 
 
-def test_a_damaged_archive_does_not_stop_the_app(running: LiveEnvironment, sample_archive: Path) -> None:
+def test_a_damaged_archive_does_not_stop_the_app(
+    running: LiveEnvironment, operator: MendixOperator, sample_archive: Path
+) -> None:
     damaged = running.home / "damaged.tar.gz"
     content = bytearray(sample_archive.read_bytes())
     content[len(content) // 2] ^= 0x40
     damaged.write_bytes(content)
     running.run("restore", "-f", damaged, "--stop-app").expect(4)
-    assert seen(running) == [2]
+    assert operator.seen == [2]
 
 
-def test_a_failed_restore_starts_the_app_with_the_old_content(running: LiveEnvironment, sample_archive: Path) -> None:
+def test_a_failed_restore_starts_the_app_with_the_old_content(
+    running: LiveEnvironment, operator: MendixOperator, sample_archive: Path
+) -> None:
     before = running.content()
     content = sample_archive.read_bytes()
     running.run("restore", "-f", "-", "--stop-app", feed=content[: len(content) - 2000]).expect(4)
     assert before.changes(running.content()) == []
     assert_runs_again(running)
-    assert seen(running) == [2, 0, 2]
+    assert operator.seen == [2, 0, 2]
 
 
 def in_the_middle(environment: LiveEnvironment, archive: Path, number: signal.Signals) -> int:
@@ -225,9 +183,9 @@ def test_after_kill_9_the_next_restore_starts_the_app_again(running: LiveEnviron
 def test_a_number_that_a_person_set_after_kill_9_is_left(running: LiveEnvironment, sample_archive: Path) -> None:
     killed(running, sample_archive)
     running.app["replicas"] = 1
-    wait(lambda: runtime_sessions(running) == 1)
+    wait(lambda: sessions(running) == 1)
     running.app["replicas"] = 0
-    wait(lambda: runtime_sessions(running) == 0)
+    wait(lambda: sessions(running) == 0)
     running.app["replicas"] = 3
     running.run("restore", "--undo", "--stop-app").expect(0)
     assert_runs_again(running, 3)
