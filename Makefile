@@ -1,13 +1,13 @@
 # Every development command; CI calls the same. Each target sets up by itself what it needs, and does it once.
 #
-#   make setup | check | test | test-cluster | test-faults | test-image | demo | bench | bench-quick | fix | lock | clean
+#   make setup | check | test | test-cluster | test-faults | test-image | demo | man | bench | bench-quick | fix | lock | clean
 #
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer); else the newest one that works is found.
 # TESTS="tests/unit -k gzip" narrows `make test`; WORKERS=N divides it among N processes, 0 among none.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-cluster test-faults test-image demo bench bench-quick fix lock clean
+.PHONY: help setup check test test-cluster test-faults test-image demo man bench bench-quick fix lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -65,6 +65,10 @@ test-image: setup
 
 demo: setup
 	@$(BIN)/mxpc-backup-restore-cli demo $(DEMO_OPTIONS)
+
+# The man page and the files for shells, laid out as below /usr/share, for whoever makes a package.
+man: setup
+	@$(BIN)/python -m mxpc.cli.manual build/share && find build/share -type f
 
 bench: setup
 	@$(BIN)/python -m benchmarks

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from mxpc.cli import candidates
 from mxpc.cli.backup import command as backup
 from mxpc.cli.jump_pod.options import PodOptions, parameters, pod_options
 from mxpc.cli.jump_pod.pass_on import arguments
@@ -68,7 +69,15 @@ def _options() -> click.Command:
         common_options()(environment_options(_command))
     )
     own = [
-        click.option("-f", "--file", metavar="FILE", default="-", show_default=True, help="Where the YAML goes."),
+        click.option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            default="-",
+            show_default=True,
+            help="Where the YAML goes.",
+            shell_complete=candidates.files,
+        ),
         click.option("--claim", metavar="NAME", required=True, help="The PersistentVolumeClaim for the backups."),
         click.option(
             "--schedule", metavar="CRON", default="30 2 * * *", show_default=True, help="When, as cron writes it."

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mxpc.cli import candidates
 from mxpc.cli.jump_pod.options import PodOptions, duration, parameters, pod_options
 from mxpc.cli.options import Common, common_options, environment_options, size
 from mxpc.cli.session import Session
@@ -50,7 +51,15 @@ def _options() -> click.Command:
         common_options()(environment_options(_command))
     )
     own = [
-        click.option("-f", "--file", metavar="FILE", default="-", show_default=True, help="Where the YAML goes."),
+        click.option(
+            "-f",
+            "--file",
+            metavar="FILE",
+            default="-",
+            show_default=True,
+            help="Where the YAML goes.",
+            shell_complete=candidates.files,
+        ),
         click.option(
             "--spool", metavar="SIZE", type=size, help="Room for a whole backup on the pod's disk, for `--spool` later."
         ),

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mxpc.cli import candidates
 from mxpc.cli.options import size
 from mxpc.errors import RequestError
 from mxpc.workflows.pod_objects import CPU, DEFAULT_MAJOR, MEMORY, USER, Amount, PodWishes
@@ -141,6 +142,7 @@ def life_options() -> Sequence[Option]:
         click.option(
             "--tool",
             metavar="FILE",
+            shell_complete=candidates.files,
             help="This tool as a single file for Linux, to be brought into the pod; else itself.",
         ),
         click.option(
