@@ -34,23 +34,3 @@ class Command:
         assert "Traceback" not in ended.err, str(ended)
         assert not [secret for secret in self.secrets if secret in ended.out + ended.err], "a secret was printed"
         return ended
-
-
-def can_mount() -> bool:
-    """Whether a process may have a file system view of its own here, be it as the root of a user namespace alone."""
-    try:
-        return subprocess.run([*_OWN_MOUNTS, "true"], capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        return False
-
-
-def as_in_a_pod(service_account: Path) -> list[str]:
-    """The beginning of a command that sees this folder where the kubelet mounts it, while nobody else does."""
-    script = """
-        mount -t tmpfs none /var/run && mkdir -p /var/run/secrets/kubernetes.io
-        cp -r "$1" /var/run/secrets/kubernetes.io/serviceaccount && shift && exec "$@"
-    """
-    return [*_OWN_MOUNTS, "sh", "-ec", script, "sh", str(service_account)]
-
-
-_OWN_MOUNTS = ("unshare", "--user", "--map-root-user", "--mount")

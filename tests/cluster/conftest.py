@@ -6,7 +6,9 @@
   more. `namespace.put(manifests)` creates objects, `namespace.login(rules)` a service account with a role of these.
 - `kubeconfig_for(login)`: writes a kubeconfig file, for a service account or for the `user` of a kubeconfig.
 - `admin_kubeconfig`: one for the administrator.
-- `command`: runs the installed command with a kubeconfig.
+- `command`: runs the installed command with a kubeconfig; `cluster.command.Command.secrets` are never printed.
+- `stored`: the Kubernetes objects of an environment, without services behind them; the service account `account` may
+  read them with the documented role; `take(login)` runs `credentials` for them.
 
 There is no controller and no kubelet: see `cluster.server`.
 """
@@ -22,8 +24,10 @@ import pytest
 
 from cluster.binaries import cluster_binaries
 from cluster.command import Command
+from cluster.environments import SECRETS, StoredEnvironment
 from cluster.namespaces import Namespace, ServiceAccount
 from cluster.server import Cluster, save
+from cluster.taking import Take
 from servers import ServerUnavailable, require
 
 NewNamespace = Callable[..., Namespace]
@@ -90,3 +94,22 @@ def command(tmp_path: Path) -> Command:
     home = tmp_path / "home"
     home.mkdir()
     return Command(home)
+
+
+@pytest.fixture
+def stored(namespace: Namespace, command: Command) -> StoredEnvironment:
+    """An environment in Kubernetes alone."""
+    command.secrets += SECRETS
+    return StoredEnvironment(namespace)
+
+
+@pytest.fixture
+def account(stored: StoredEnvironment) -> ServiceAccount:
+    """With exactly the documented role."""
+    return stored.namespace.login()
+
+
+@pytest.fixture
+def take(command: Command, stored: StoredEnvironment, kubeconfig_for: KubeconfigFor) -> Take:
+    """Takes the credentials of `stored`, with a login of any kind."""
+    return Take(command, stored, kubeconfig_for)

@@ -12,11 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from cluster.namespaces import ServiceAccount
 
-def expired(token: str, key_pem: bytes) -> str:
-    """The same token, but ten minutes after its end; signed with the server's own key."""
+
+def expired_token(account: ServiceAccount) -> str:
+    """One whose end was ten minutes ago; signed with the server's own key."""
     now = int(time.time())
-    return resigned(token, key_pem, {"exp": now - 600, "iat": now - 4200, "nbf": now - 4200})
+    return resigned(
+        account.token(), account.cluster.signing_key_pem, {"exp": now - 600, "iat": now - 4200, "nbf": now - 4200}
+    )
 
 
 def resigned(token: str, key_pem: bytes, claims: Mapping[str, object]) -> str:
