@@ -11,6 +11,7 @@ from cluster.mendix import DOCUMENTED_ROLE, Rule
 from cluster.server import Cluster
 
 _RBAC = "rbac.authorization.k8s.io"
+_VERSION = f"{_RBAC}/v1"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class ServiceAccount:
     def user(self) -> str:
         """The user that the API server sees."""
         return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+    @property
+    def subject(self) -> Manifest:
+        """As role bindings name it."""
+        return {"kind": "ServiceAccount", "name": self.name, "namespace": self.namespace}
 
     def token(self, *, seconds: int = 3600, audience: str | None = None) -> str:
         """A new token."""
@@ -65,7 +71,7 @@ class Namespace:
     def login(self, rules: Sequence[Rule] = DOCUMENTED_ROLE, name: str | None = None) -> ServiceAccount:
         """A new service account that may do this and nothing else."""
         account = self.service_account(name or f"login-{secrets.token_hex(3)}")
-        self.allow({"kind": "ServiceAccount", "name": account.name, "namespace": self.name}, rules)
+        self.allow(account.subject, rules)
         return account
 
     def allow_user(self, user: str, rules: Sequence[Rule] = DOCUMENTED_ROLE) -> None:
@@ -75,11 +81,16 @@ class Namespace:
     def allow(self, subject: Manifest, rules: Sequence[Rule]) -> None:
         """A role with these rules, and its binding; `rules` may be empty."""
         name = f"role-{secrets.token_hex(3)}"
-        role = {"kind": "Role", "metadata": {"name": name}, "rules": list(rules)}
+        self.put([{"apiVersion": _VERSION, "kind": "Role", "metadata": {"name": name}, "rules": list(rules)}])
+        self.bind(subject, name)
+
+    def bind(self, subject: Manifest, role: str) -> None:
+        """Let a subject do what a role says that is there already."""
         binding = {
+            "apiVersion": _VERSION,
             "kind": "RoleBinding",
-            "metadata": {"name": name},
+            "metadata": {"name": f"binding-{secrets.token_hex(3)}"},
             "subjects": [subject],
-            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": name},
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": role},
         }
-        self.put({"apiVersion": f"{_RBAC}/v1", **manifest} for manifest in (role, binding))
+        self.put([binding])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cluster.api import Refused
 from cluster.command import Command
@@ -55,6 +57,18 @@ def test_missing_right(stored: StoredEnvironment, take: Take, resource: str) -> 
     ended.expect(3, "403", "is forbidden: User", f'cannot get resource "{resource}"', stored.namespace.cluster.url)
     ended.expect(3, "kind: Role", f"namespace: {stored.namespace.name}", "verbs: [get]")
     assert not take.folder.exists()
+
+
+def test_role_in_the_message_is_one_that_kubernetes_takes_and_that_is_enough(
+    stored: StoredEnvironment, take: Take
+) -> None:
+    account = stored.namespace.login([])
+    _, _, shown = take(account).expect(3).err.partition("bind this role to the login:\n")
+    role = yaml.safe_load(textwrap.dedent(shown))
+    assert role["metadata"]["namespace"] == stored.namespace.name
+    stored.namespace.put([role])
+    stored.namespace.bind(account.subject, role["metadata"]["name"])
+    assert take.keys(account) == KEYS
 
 
 @pytest.mark.parametrize("verb", ["list", "watch", "patch"])
