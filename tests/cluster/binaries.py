@@ -4,8 +4,8 @@ They live in `.cache/servers/` (or the folder that MXPC_SERVERS names), one fold
 appear there complete. KUBEBUILDER_ASSETS, where it is set, names a folder of ready ones, which are taken instead.
 Run as a program (`python -m cluster.binaries`), it builds them and says how long that took.
 
-etcd comes the same way, at the version that Kubernetes itself is tested with: its wheel and its Debian package are years
-older, and Go is needed anyway.
+etcd comes the same way, at the version that Kubernetes itself is tested with: its wheel and its Debian package are
+years older, and Go is needed anyway.
 """
 
 from __future__ import annotations
