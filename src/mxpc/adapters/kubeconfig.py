@@ -111,7 +111,8 @@ def find_access(
         return access
     raise RequestError(
         "no kubeconfig was found, so there is no Kubernetes API to call",
-        evidence=f"looked at {', '.join(map(str, candidates))} and for a service account in {service_account}",
+        evidence=f"looked at {', '.join(map(str, candidates)) or 'no home folder'} "
+        f"and for a service account in {service_account}",
         hint="give --kubeconfig FILE or set KUBECONFIG; --credentials-dir works without Kubernetes",
     )
 
@@ -121,8 +122,19 @@ def _candidates(kubeconfig: str | None, env: Mapping[str, str]) -> list[Path]:
         return [Path(kubeconfig)]
     if listed := env.get("KUBECONFIG"):
         return [Path(path) for path in dict.fromkeys(listed.split(os.pathsep)) if path]
-    home = env.get("HOME") or env.get("USERPROFILE")
-    return [(Path(home) if home else Path.home()) / ".kube" / "config"]
+    usual = [home / ".kube" / "config" for home in _homes(env)]
+    return next(([path] for path in usual if path.exists()), usual[:1])
+
+
+def _homes(env: Mapping[str, str]) -> list[Path]:
+    """Home folders in kubectl's order; the last two names are Windows'. None for a user that no list has."""
+    named = [env.get("HOME"), env.get("HOMEDRIVE", "") + env.get("HOMEPATH", ""), env.get("USERPROFILE")]
+    if any(named):
+        return [Path(home) for home in named if home]
+    try:
+        return [Path.home()]
+    except RuntimeError:  # a pod's user often is a number without an entry
+        return []
 
 
 def _service_account(folder: Path, env: Mapping[str, str]) -> ClusterAccess | None:

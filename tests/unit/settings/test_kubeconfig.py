@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import traceback
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,29 @@ def test_option_goes_before_everything(tmp_path: Path, home: dict[str, str], pod
     assert server(env=env, service_account=pod[1]) == "https://home.example.com"
     env["HOME"] = str(tmp_path)
     assert server(env=env, service_account=pod[1]) == "https://[fd00::1]:443"
+
+
+@pytest.mark.parametrize("there", ["HOME", "HOMEPATH", "USERPROFILE"])
+def test_home_folder_is_found_as_kubectl_does_on_windows(tmp_path: Path, there: str) -> None:
+    names = {name: tmp_path / name for name in ("HOME", "HOMEPATH", "USERPROFILE")}
+    save(names[there] / ".kube/config", config(there, current=there))
+    drive, rest = str(names["HOMEPATH"])[:5], str(names["HOMEPATH"])[5:]
+    env = {"HOME": str(names["HOME"]), "USERPROFILE": str(names["USERPROFILE"]), "HOMEDRIVE": drive, "HOMEPATH": rest}
+    assert server(env=env, service_account=tmp_path) == f"https://{there}.example.com"
+
+
+def test_user_without_a_home_folder_is_told_so() -> None:
+    """A number without an entry in the list of users, as OpenShift gives it to pods."""
+    program = (
+        "import os, pathlib, sys; from mxpc.adapters.kubeconfig import find_access;"
+        "os.setuid(123456789) if os.getuid() == 0 else sys.exit('not root');"
+        "find_access(None, None, env={}, service_account=pathlib.Path('/nowhere'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env={}, capture_output=True, text=True, check=False)
+    if "not root" in done.stderr:
+        pytest.skip("only root can become a user that no list has")
+    assert "no kubeconfig was found" in done.stderr
+    assert "RuntimeError" not in done.stderr
 
 
 def test_service_account_of_a_pod(tmp_path: Path, pod: tuple[dict[str, str], Path]) -> None:
