@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from mxpc.adapters.logins.azure import STORAGE_SCOPE, azure_token
 from mxpc.adapters.object_store import ObjectFileStore
-from mxpc.adapters.object_store_client import StoreLogin, client_options, is_https, retries
+from mxpc.adapters.object_store_client import StoreLogin, client_options, is_https, retries, roots_needed
 from mxpc.adapters.object_store_patience import STALL_TIMEOUT, TRANSFER_PATIENCE, UPLOAD_STALL_TIMEOUT
 from mxpc.adapters.object_store_trouble import Kind
 from mxpc.errors import RequestError
@@ -91,13 +91,14 @@ def _bearer(settings: AzureSettings, env: Mapping[str, str]) -> AzureCredential:
 def _store(settings: AzureSettings, login: StoreLogin[AzureCredential], *, tries: int, stall: timedelta) -> AzureStore:
     from obstore.store import AzureStore
 
-    return AzureStore(
-        settings.container,
-        config=_config(settings),
-        client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
-        retry_config=retries(tries),
-        credential_provider=login,
-    )
+    with roots_needed():
+        return AzureStore(
+            settings.container,
+            config=_config(settings),
+            client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
+            retry_config=retries(tries),
+            credential_provider=login,
+        )
 
 
 def _config(settings: AzureSettings) -> AzureConfig:

@@ -11,7 +11,7 @@ from obstore.exceptions import BaseError
 
 from mxpc.adapters.logins.google import STORAGE_SCOPE, google_token
 from mxpc.adapters.object_store import ObjectFileStore
-from mxpc.adapters.object_store_client import StoreLogin, client_options, retries
+from mxpc.adapters.object_store_client import StoreLogin, client_options, retries, roots_needed
 from mxpc.adapters.object_store_patience import STALL_TIMEOUT, TRANSFER_PATIENCE, UPLOAD_STALL_TIMEOUT
 from mxpc.adapters.object_store_trouble import Kind
 from mxpc.errors import RequestError
@@ -80,13 +80,14 @@ def _store(
     if file:
         config["application_credentials"] = file
     try:
-        return GCSStore(
-            settings.bucket,
-            config=config,
-            client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
-            retry_config=retries(tries),
-            credential_provider=login,
-        )
+        with roots_needed():
+            return GCSStore(
+                settings.bucket,
+                config=config,
+                client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
+                retry_config=retries(tries),
+                credential_provider=login,
+            )
     except BaseError as error:
         # Its text quotes the file's content where that is no JSON.
         raise RequestError(

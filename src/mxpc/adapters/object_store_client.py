@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -58,6 +59,23 @@ def client_options(endpoint: str, ca_file: str | None, stall: timedelta, *, inse
     if ca_file:
         options["root_certificate"] = _roots(ca_file)
     return options
+
+
+@contextmanager
+def roots_needed() -> Iterator[None]:
+    """Around the making of a store: obstore wants roots even for http. Raises RequestError where there are none."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except BaseError as error:
+        if "No CA certificates were loaded" not in str(error):
+            raise
+        raise RequestError(
+            "there are no CA certificates here that the file storage's could be checked with",
+            evidence="neither the system nor SSL_CERT_FILE or SSL_CERT_DIR have any",
+            hint="Install the package ca-certificates, or name a file of CA certificates with SSL_CERT_FILE.",
+        ) from error
 
 
 def is_https(endpoint: str) -> bool:

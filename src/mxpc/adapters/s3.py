@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from mxpc.adapters.logins.aws import AwsKeys, aws_keys
 from mxpc.adapters.object_store import ObjectFileStore
-from mxpc.adapters.object_store_client import StoreLogin, client_options, is_https, retries
+from mxpc.adapters.object_store_client import StoreLogin, client_options, is_https, retries, roots_needed
 from mxpc.adapters.object_store_patience import STALL_TIMEOUT, TRANSFER_PATIENCE, UPLOAD_STALL_TIMEOUT
 from mxpc.adapters.object_store_trouble import Kind
 from mxpc.errors import RequestError
@@ -91,13 +91,14 @@ def _credential(keys: AwsKeys) -> S3Credential:
 def _store(settings: S3Settings, login: StoreLogin[S3Credential], *, tries: int, stall: timedelta) -> S3Store:
     from obstore.store import S3Store
 
-    return S3Store(
-        settings.bucket,
-        config=_config(settings),
-        client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
-        retry_config=retries(tries),
-        credential_provider=login,
-    )
+    with roots_needed():
+        return S3Store(
+            settings.bucket,
+            config=_config(settings),
+            client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
+            retry_config=retries(tries),
+            credential_provider=login,
+        )
 
 
 def _config(settings: S3Settings) -> S3Config:
