@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 from mxpc.demo.postgres import PostgresServer
 from mxpc.demo.s3 import S3Identity, S3Server
 from mxpc.model import DatabaseSettings
+
+COMMAND = Path(os.environ.get("MXPC_COMMAND") or Path(sys.executable).parent / "mxpc-backup-restore-cli").absolute()
+"""The console script that an installation puts beside its Python, or whatever else is to be tested in its place."""
 
 AWKWARD_PASSWORD = "p@ss/w:rd %20 \"x'$`\\;|&{}#?é"
 """Every character that a shell, a URL, a password file or a connection string might trip over."""

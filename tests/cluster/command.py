@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from e2e.environment import COMMAND, Ended, Running
-from surroundings import clean_environment
+from e2e.environment import Ended, Running
+from surroundings import COMMAND, clean_environment
 
 
 class Command:

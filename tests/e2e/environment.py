@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,10 +26,7 @@ from mxpc.demo.postgres import PostgresServer, connect
 from mxpc.demo.s3 import S3Identity, S3Server
 from mxpc.demo.stack import database_keys, storage_keys
 from mxpc.model import KeyLayout
-from surroundings import AWKWARD_PASSWORD, clean_environment, new_bucket, new_database
-
-COMMAND = Path(os.environ.get("MXPC_COMMAND") or Path(sys.executable).parent / "mxpc-backup-restore-cli")
-"""The console script that an installation puts beside its Python, or whatever else is to be tested in its place."""
+from surroundings import AWKWARD_PASSWORD, COMMAND, clean_environment, new_bucket, new_database
 
 NAMESPACE = "mendix-apps"
 TIMEOUT = 120.0

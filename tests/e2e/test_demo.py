@@ -6,7 +6,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from surroundings import clean_environment
-
-COMMAND = Path(sys.executable).with_name("mxpc-backup-restore-cli")
+from surroundings import COMMAND, clean_environment
 
 
 @pytest.fixture

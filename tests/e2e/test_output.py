@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from e2e.environment import COMMAND, LiveEnvironment
+from e2e.environment import LiveEnvironment
 from e2e.sample import Restorable
-from surroundings import clean_environment
+from surroundings import COMMAND, clean_environment
 
 COMMANDS = ("backup", "restore", "verify", "inspect", "demo")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "json.md"

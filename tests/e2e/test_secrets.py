@@ -10,8 +10,9 @@ from typing import Self
 
 import pytest
 
-from e2e.environment import COMMAND, LiveEnvironment
+from e2e.environment import LiveEnvironment
 from e2e.sample import Restorable
+from surroundings import COMMAND
 
 
 class Watch:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from hostile.corpus import ASSETS, Good
 from hostile.making import BLOB, END, file, member
-from surroundings import clean_environment
+from surroundings import COMMAND, clean_environment
 
-COMMAND = Path(sys.executable).parent / "mxpc-backup-restore-cli"
 GOOD = Good((ASSETS / "dumps" / "pg15-Z0.backup").read_bytes(), {BLOB: b"content"})
 NOISE = random.Random(1).randbytes(1 << 20)
 
