@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from mxpc.adapters.logins.azure import STORAGE_SCOPE, azure_token
 from mxpc.adapters.object_store import ObjectFileStore
-from mxpc.adapters.object_store_client import StoreLogin, client_options, is_https, retries, roots_needed
-from mxpc.adapters.object_store_patience import STALL_TIMEOUT, TRANSFER_PATIENCE, UPLOAD_STALL_TIMEOUT
+from mxpc.adapters.object_store_client import Clients, StoreLogin, is_https
 from mxpc.adapters.object_store_trouble import Kind
 from mxpc.errors import RequestError
 from mxpc.model import AzureSettings, Login
 from mxpc.streams import Concurrency
 
 if TYPE_CHECKING:
-    from obstore.store import AzureConfig, AzureCredential, AzureStore
+    from obstore.store import AzureConfig, AzureCredential, AzureStore, ClientConfig, RetryConfig
 
 __all__ = ["AzureFileStore"]
 
@@ -39,6 +38,7 @@ class AzureFileStore(ObjectFileStore):
         Kind.FORBIDDEN: "A signature needs the rights r, w and d; the account may shut out this network.",
         Kind.CERTIFICATE: "Name the CA with --storage-ca-file or SSL_CERT_FILE.",
         Kind.NO_TLS: "The endpoint says https, the server seems to speak http: check storage-azure-use-https.",
+        Kind.PROXY: "Put user and password into it: http://USER:PASSWORD@HOST:PORT.",
         Kind.BROKEN: "Check that the endpoint can be reached from here, then try again.",
         Kind.BUSY: "Try again later, or with fewer --transfers.",
     }
@@ -59,11 +59,10 @@ class AzureFileStore(ObjectFileStore):
         if settings.login is Login.AZURE:
             self.hints = {**AzureFileStore.hints, **self.identity_hints}  # type: ignore[misc]
         super().__init__(
-            reading=_store(settings, login, tries=0, stall=STALL_TIMEOUT),
-            writing=_store(settings, login, tries=0, stall=UPLOAD_STALL_TIMEOUT),
-            patient=_store(settings, login, tries=TRANSFER_PATIENCE.tries, stall=UPLOAD_STALL_TIMEOUT),
+            Clients.of(settings, partial(_store, settings, login)),
             place=settings.place,
             layouts=(settings.layout, *settings.other_layouts),
+            endpoint=settings.endpoint,
             concurrency=concurrency,
             login=login,
             etags_are_md5=False,
@@ -88,17 +87,18 @@ def _bearer(settings: AzureSettings, env: Mapping[str, str]) -> AzureCredential:
     return {"token": token.text, "expires_at": token.expires}
 
 
-def _store(settings: AzureSettings, login: StoreLogin[AzureCredential], *, tries: int, stall: timedelta) -> AzureStore:
+def _store(
+    settings: AzureSettings, login: StoreLogin[AzureCredential], options: ClientConfig, retrying: RetryConfig
+) -> AzureStore:
     from obstore.store import AzureStore
 
-    with roots_needed():
-        return AzureStore(
-            settings.container,
-            config=_config(settings),
-            client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
-            retry_config=retries(tries),
-            credential_provider=login,
-        )
+    return AzureStore(
+        settings.container,
+        config=_config(settings),
+        client_options=options,
+        retry_config=retrying,
+        credential_provider=login,
+    )
 
 
 def _config(settings: AzureSettings) -> AzureConfig:

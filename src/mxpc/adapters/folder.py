@@ -9,6 +9,7 @@ from typing import ClassVar
 from obstore.store import LocalStore
 
 from mxpc.adapters.object_store import ObjectFileStore
+from mxpc.adapters.object_store_client import Clients
 from mxpc.model import KeyLayout
 from mxpc.streams import Concurrency
 
@@ -29,9 +30,7 @@ class FolderFileStore(ObjectFileStore):
     ) -> None:
         store = LocalStore(folder)
         super().__init__(
-            reading=store,
-            writing=store,
-            patient=store,
+            Clients(store, store, store),
             place=f"folder {folder}",
             layouts=layouts,
             concurrency=concurrency,

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from obstore.exceptions import BaseError
 
 from mxpc.adapters.logins.google import STORAGE_SCOPE, google_token
 from mxpc.adapters.object_store import ObjectFileStore
-from mxpc.adapters.object_store_client import StoreLogin, client_options, retries, roots_needed
-from mxpc.adapters.object_store_patience import STALL_TIMEOUT, TRANSFER_PATIENCE, UPLOAD_STALL_TIMEOUT
+from mxpc.adapters.object_store_client import Clients, StoreLogin, roots_needed
 from mxpc.adapters.object_store_trouble import Kind
 from mxpc.errors import RequestError
 from mxpc.model import GoogleSettings
 from mxpc.streams import Concurrency
 
 if TYPE_CHECKING:
-    from obstore.store import GCSConfig, GCSCredential, GCSStore
+    from obstore.store import ClientConfig, GCSConfig, GCSCredential, GCSStore, RetryConfig
 
 __all__ = ["GoogleFileStore"]
 
@@ -36,6 +35,7 @@ class GoogleFileStore(ObjectFileStore):
         Kind.LOGIN: "The token of the Google service account was refused.",
         Kind.FORBIDDEN: "Give the service account roles/storage.objectUser on the bucket.",
         Kind.CERTIFICATE: "Name the CA with --storage-ca-file or SSL_CERT_FILE.",
+        Kind.PROXY: "Put user and password into it: http://USER:PASSWORD@HOST:PORT.",
         Kind.BROKEN: "Check that the endpoint can be reached from here, then try again.",
         Kind.BUSY: "Try again later, or with fewer --transfers.",
     }
@@ -50,11 +50,10 @@ class GoogleFileStore(ObjectFileStore):
         file = env.get("GOOGLE_APPLICATION_CREDENTIALS")
         login: StoreLogin[GCSCredential] | None = None if file else StoreLogin(lambda: _bearer(env))
         super().__init__(
-            reading=_store(settings, login, file, tries=0, stall=STALL_TIMEOUT),
-            writing=_store(settings, login, file, tries=0, stall=UPLOAD_STALL_TIMEOUT),
-            patient=_store(settings, login, file, tries=TRANSFER_PATIENCE.tries, stall=UPLOAD_STALL_TIMEOUT),
+            Clients.of(settings, partial(_store, settings, login, file)),
             place=settings.place,
             layouts=(settings.layout, *settings.other_layouts),
+            endpoint=settings.endpoint,
             concurrency=concurrency,
             login=login,
         )
@@ -69,9 +68,8 @@ def _store(
     settings: GoogleSettings,
     login: StoreLogin[GCSCredential] | None,
     file: str | None,
-    *,
-    tries: int,
-    stall: timedelta,
+    options: ClientConfig,
+    retrying: RetryConfig,
 ) -> GCSStore:
     from obstore.store import GCSStore
 
@@ -84,8 +82,8 @@ def _store(
             return GCSStore(
                 settings.bucket,
                 config=config,
-                client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
-                retry_config=retries(tries),
+                client_options=options,
+                retry_config=retrying,
                 credential_provider=login,
             )
     except BaseError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import os
 import ssl
 import tempfile
@@ -12,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
 import httpx2
 
 from mxpc.adapters.kubeconfig import ClusterAccess, Pem, User
 from mxpc.adapters.kubernetes_exec import PluginLogin, run_plugin
+from mxpc.adapters.proxies import proxy_of
 from mxpc.errors import KubernetesError, RequestError
 
 
@@ -52,39 +51,8 @@ def proxy_for(access: ClusterAccess, env: Mapping[str, str]) -> str | None:
     """The kubeconfig's proxy-url, else HTTPS_PROXY unless NO_PROXY excepts the server (names, addresses, networks)."""
     if access.cluster.proxy_url:
         return access.cluster.proxy_url
-    server = urlsplit(access.cluster.server)
-    name = f"{server.scheme}_proxy"
-    proxy = env.get(name.upper()) or env.get(name)
-    excepted = env.get("NO_PROXY") or env.get("no_proxy") or ""
-    if not proxy or _is_excepted(server.hostname or "", excepted):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _is_excepted(host: str, excepted: str) -> bool:
-    """As Go's clients do it: a domain excepts its subdomains too, and loopback never goes through a proxy."""
-    address = _address(host)
-    if host == "localhost" or (address and address.is_loopback):
-        return True
-    rules = [rule.strip().lower() for rule in excepted.split(",") if rule.strip()]
-    return any(rule == "*" or _matches(host, address, rule) for rule in rules)
-
-
-def _matches(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None, rule: str) -> bool:
-    if address:
-        try:
-            return address in ipaddress.ip_network(rule.strip("[]"), strict=False)
-        except ValueError:
-            return False
-    domain = rule.partition(":")[0].lstrip("*").lstrip(".")
-    return host == domain or host.endswith(f".{domain}")
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+    found = proxy_of(access.cluster.server, env)
+    return found[1] if found else None
 
 
 def _static_authorization(user: User) -> str | None:

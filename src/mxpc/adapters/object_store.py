@@ -7,25 +7,24 @@ concurrency. Only uploads in parts and listings leave it to obstore: they are se
 from __future__ import annotations
 
 import hashlib
+import os
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import obstore
 
-from mxpc.adapters.object_store_client import StoreLogin
+from mxpc.adapters.object_store_client import Clients, StoreLogin
 from mxpc.adapters.object_store_patience import PROBE_PATIENCE, TRANSFER_PATIENCE, GaveUp, Patience, persist
 from mxpc.adapters.object_store_trouble import OBSTORE_ERRORS, CutShort, Kind, Trouble, trouble_of
 from mxpc.adapters.object_transfer import Download, ETagTrust, KeepsError, SentParts, md5_of
+from mxpc.adapters.proxies import proxy_hint
 from mxpc.errors import BlobChanged, BlobForbidden, BlobNotFound, FileStoreError
 from mxpc.model import BlobStat, KeyLayout, OpenedBlob, Probe
 from mxpc.streams import Concurrency
-
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
 
 R = TypeVar("R")
 
@@ -43,11 +42,11 @@ MOST_PARTS = 9_000
 
 
 class ObjectFileStore:
-    """A FileStore over three obstore stores of one bucket: `reading` and `writing` do not retry, `patient` does.
+    """A FileStore over the clients of one bucket.
 
-    Any number of threads. `concurrency` hears of slow-downs. `place` is bucket and server for messages. `login` knows
-    why a login failed. `etags_are_md5` is what is known beforehand; with `reads_back` every upload that no ETag proves
-    is read back.
+    Any number of threads. `concurrency` hears of slow-downs. `place` is bucket and server for messages, `endpoint` the
+    server's address. `login` knows why a login failed. `etags_are_md5` is what is known beforehand; with `reads_back`
+    every upload that no ETag proves is read back.
     """
 
     keeps_metadata: ClassVar[bool] = True
@@ -56,21 +55,21 @@ class ObjectFileStore:
 
     def __init__(
         self,
+        clients: Clients,
         *,
-        reading: ObjectStore,
-        writing: ObjectStore,
-        patient: ObjectStore,
         place: str,
         layouts: Sequence[KeyLayout],
+        endpoint: str = "",
         concurrency: Concurrency | None = None,
         login: StoreLogin[Any] | None = None,
         etags_are_md5: bool | None = None,
         reads_back: bool = False,
     ) -> None:
-        self._reading = reading
-        self._writing = writing
-        self._patient = patient
+        self._reading = clients.reading
+        self._writing = clients.writing
+        self._patient = clients.patient
         self._place = place
+        self._endpoint = endpoint
         self._layouts = tuple(layouts)
         self._layout = self._layouts[0]
         self._concurrency = concurrency or Concurrency(1)
@@ -341,9 +340,10 @@ class ObjectFileStore:
 
     def _error(self, doing: str, trouble: Trouble, blob: str = "") -> FileStoreError:
         thing = f"the file {blob} in {self._place}" if blob else f"the file storage: {self._place}"
-        return FileStoreError(
-            f"{doing} {thing}: {trouble.kind.value}", evidence=trouble.evidence, hint=self.hints.get(trouble.kind, "")
-        )
+        hint = self.hints.get(trouble.kind, "")
+        if trouble.kind in (Kind.PROXY, Kind.BROKEN, Kind.BUSY):
+            hint = f"{hint} {proxy_hint(self._endpoint, os.environ)}".strip()
+        return FileStoreError(f"{doing} {thing}: {trouble.kind.value}", evidence=trouble.evidence, hint=hint)
 
 
 def _attributes(encryption: Mapping[str, str] | None) -> dict[str, Any]:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import urlsplit
 
 import mxpc
-from mxpc.adapters.object_store_patience import CONNECT_TIMEOUT, REQUEST_TIMEOUT, TRANSFER_PATIENCE
+from mxpc.adapters.object_store_patience import (
+    CONNECT_TIMEOUT,
+    REQUEST_TIMEOUT,
+    STALL_TIMEOUT,
+    TRANSFER_PATIENCE,
+    UPLOAD_STALL_TIMEOUT,
+)
+from mxpc.adapters.trust import is_local
 from mxpc.errors import FileStoreError, RequestError, ServiceError, ToolError
+from mxpc.model import StoreSettings
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
 C = TypeVar("C")
 
@@ -46,18 +56,46 @@ class StoreLogin(Generic[C]):
             raise error
 
 
-def client_options(endpoint: str, ca_file: str | None, stall: timedelta, *, insecure: bool) -> ClientConfig:
+@dataclass(frozen=True)
+class Clients:
+    """Three obstore stores of one bucket: `reading` and `writing` do not retry, `patient` does."""
+
+    reading: ObjectStore
+    writing: ObjectStore
+    patient: ObjectStore
+
+    @classmethod
+    def of(cls, settings: StoreSettings, make: Callable[[ClientConfig, RetryConfig], ObjectStore]) -> Clients:
+        """Made with what all services have in common. Raises RequestError for a ca_file that cannot be used."""
+
+        def one(stall: timedelta, tries: int) -> ObjectStore:
+            return make(client_options(settings, stall), retries(tries))
+
+        with roots_needed():
+            return cls(
+                reading=one(STALL_TIMEOUT, 0),
+                writing=one(UPLOAD_STALL_TIMEOUT, 0),
+                patient=one(UPLOAD_STALL_TIMEOUT, TRANSFER_PATIENCE.tries),
+            )
+
+
+def client_options(settings: StoreSettings, stall: timedelta) -> ClientConfig:
     """`stall` is how long no byte may come. Raises RequestError for a ca_file that cannot be used."""
     options: ClientConfig = {
-        "allow_http": not is_https(endpoint),
-        "allow_invalid_certificates": insecure,
+        "allow_http": not is_https(settings.endpoint),
+        "allow_invalid_certificates": settings.insecure,
         "connect_timeout": CONNECT_TIMEOUT,
         "read_timeout": stall,
         "timeout": REQUEST_TIMEOUT,
         "user_agent": f"mxpc-backup-restore-cli/{mxpc.__version__}",
     }
-    if ca_file:
-        options["root_certificate"] = _roots(ca_file)
+    if settings.ca_file:
+        options["root_certificate"] = _roots(settings.ca_file)
+    host = urlsplit(settings.endpoint).hostname or ""
+    if is_local(host):
+        # obstore asks the proxy of the environment for this machine too. It has no option against that, but leaves the
+        # environment alone when it is given a proxy, which is never asked here.
+        options |= {"proxy_url": "http://proxy.invalid", "proxy_excludes": host.strip("[]")}
     return options
 
 

@@ -29,6 +29,7 @@ class Kind(Enum):
     NO_RANGE = "range outside of the object"
     CERTIFICATE = "certificate not trusted"
     NO_TLS = "no TLS"
+    PROXY = "refused by the proxy"
     BUSY = "overloaded or too slow"
     BROKEN = "unreachable or failing"
     REFUSED = "refused"
@@ -98,6 +99,8 @@ STATUSES = {
 CONNECTION_WORDS = (
     (re.compile(r"InvalidCertificate\(\s*(\w+)"), Kind.CERTIFICATE, "the certificate is not trusted: {}"),
     (re.compile(r"InvalidMessage\(\s*(\w+)"), Kind.NO_TLS, "the answer is not TLS: {}"),
+    (re.compile(r"\b(ProxyAuthRequired)\b"), Kind.PROXY, "the proxy asks who we are, or refuses user and password"),
+    (re.compile(r"\b(TunnelUnsuccessful)\b"), Kind.BROKEN, "the proxy does not lead there"),
     (re.compile(r'failed to lookup address information: ([^"]+)'), Kind.BROKEN, "the host name is not known: {}"),
     (re.compile(r"(TimedOut|operation timed out|deadline has elapsed)"), Kind.BUSY, "no answer in time"),
     (re.compile(r'code: \d+,\s*kind: \w+,\s*message: "([^"]+)"'), Kind.BROKEN, "{}"),

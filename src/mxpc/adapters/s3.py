@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit
 
 from mxpc.adapters.logins.aws import AwsKeys, aws_keys
 from mxpc.adapters.object_store import ObjectFileStore
-from mxpc.adapters.object_store_client import StoreLogin, client_options, is_https, retries, roots_needed
-from mxpc.adapters.object_store_patience import STALL_TIMEOUT, TRANSFER_PATIENCE, UPLOAD_STALL_TIMEOUT
+from mxpc.adapters.object_store_client import Clients, StoreLogin, is_https
 from mxpc.adapters.object_store_trouble import Kind
 from mxpc.errors import RequestError
 from mxpc.model import Login, S3Settings
 from mxpc.streams import Concurrency
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config, S3Credential, S3Store
+    from obstore.store import ClientConfig, RetryConfig, S3Config, S3Credential, S3Store
 
 __all__ = ["S3FileStore"]
 
@@ -39,6 +38,7 @@ class S3FileStore(ObjectFileStore):
         Kind.REGION: "The bucket is in another region than the endpoint says.",
         Kind.CERTIFICATE: "Name the CA with --storage-ca-file or SSL_CERT_FILE.",
         Kind.NO_TLS: "The endpoint says https, the server seems to speak http: check storage-endpoint.",
+        Kind.PROXY: "Put user and password into it: http://USER:PASSWORD@HOST:PORT.",
         Kind.BROKEN: "Check that the endpoint can be reached from here, then try again.",
         Kind.BUSY: "Try again later, or with fewer --transfers.",
     }
@@ -56,11 +56,10 @@ class S3FileStore(ObjectFileStore):
         if settings.login is Login.AWS:
             self.hints = {**S3FileStore.hints, Kind.LOGIN: self.identity_hint}  # type: ignore[misc]
         super().__init__(
-            reading=_store(settings, login, tries=0, stall=STALL_TIMEOUT),
-            writing=_store(settings, login, tries=0, stall=UPLOAD_STALL_TIMEOUT),
-            patient=_store(settings, login, tries=TRANSFER_PATIENCE.tries, stall=UPLOAD_STALL_TIMEOUT),
+            Clients.of(settings, partial(_store, settings, login)),
             place=settings.place,
             layouts=(settings.layout, *settings.other_layouts),
+            endpoint=settings.endpoint,
             concurrency=concurrency,
             login=login,
         )
@@ -88,17 +87,18 @@ def _credential(keys: AwsKeys) -> S3Credential:
     }
 
 
-def _store(settings: S3Settings, login: StoreLogin[S3Credential], *, tries: int, stall: timedelta) -> S3Store:
+def _store(
+    settings: S3Settings, login: StoreLogin[S3Credential], options: ClientConfig, retrying: RetryConfig
+) -> S3Store:
     from obstore.store import S3Store
 
-    with roots_needed():
-        return S3Store(
-            settings.bucket,
-            config=_config(settings),
-            client_options=client_options(settings.endpoint, settings.ca_file, stall, insecure=settings.insecure),
-            retry_config=retries(tries),
-            credential_provider=login,
-        )
+    return S3Store(
+        settings.bucket,
+        config=_config(settings),
+        client_options=options,
+        retry_config=retrying,
+        credential_provider=login,
+    )
 
 
 def _config(settings: S3Settings) -> S3Config:
