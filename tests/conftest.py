@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from azurite import Azurite
+from minio import Minio
 from mxpc.demo.postgres import PostgresServer
 from mxpc.demo.processes import scratch_folder
 from mxpc.demo.s3 import S3Server
@@ -45,6 +46,17 @@ def s3(server_folder: Path) -> Iterator[S3Server]:
         server = S3Server(server_folder)
     except RequestError as error:
         require(error.what)
+    with server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def minio(server_folder: Path) -> Iterator[Minio]:
+    """Another S3 server, shared by all tests: make a bucket of your own (`new_bucket`)."""
+    try:
+        server = Minio(server_folder)
+    except ServerUnavailable as error:
+        require(str(error))
     with server:
         yield server
 

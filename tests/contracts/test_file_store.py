@@ -15,6 +15,7 @@ from azurite import Azurite
 from fakes.file_store import MemoryFileStore
 from fakes.guarded_s3 import GuardedS3, Request
 from fakes.token_servers import Entra, GoogleMetadata
+from minio import Minio
 from mxpc.adapters.azure import AzureFileStore
 from mxpc.adapters.folder import FolderFileStore
 from mxpc.adapters.google import GoogleFileStore
@@ -41,6 +42,18 @@ def s3_store(request: pytest.FixtureRequest) -> MakeStore:
         return S3FileStore(server.settings_for(bucket, identity))
 
     return make
+
+
+def minio_store(request: pytest.FixtureRequest) -> MakeStore:
+    server: Minio = request.getfixturevalue("minio")
+    return lambda *, may_list=True: _minio_store(server, ("s3:GetObject", "s3:PutObject", "s3:DeleteObject"), may_list)
+
+
+def _minio_store(server: Minio, actions: tuple[str, ...], may_list: bool) -> FileStore:
+    bucket = server.new_bucket()
+    if may_list:
+        return S3FileStore(server.settings_for(bucket))
+    return S3FileStore(server.keyless_settings_for(bucket), env=server.session(bucket, actions))
 
 
 def azure_store(request: pytest.FixtureRequest) -> MakeStore:
@@ -115,6 +128,7 @@ def folder_store(request: pytest.FixtureRequest) -> MakeStore:
 MAKERS = {
     "memory": memory_store,
     "s3": s3_store,
+    "minio": minio_store,
     "azure": azure_store,
     "azure-identity": azure_identity_store,
     "google": google_store,
