@@ -79,6 +79,9 @@ class AppPause:
     def _begin(self, control: AppControl) -> None:
         if self._options.stop_app:
             before = control.look()
+            if before.now.stopped:
+                # There is nothing to write now, and without the right it would come out at the end.
+                control.check()
             # From here on it may be at 0, whatever comes between.
             self._unsettled = True
             self._unsettled = self._noted = control.stop().before_stop is not None

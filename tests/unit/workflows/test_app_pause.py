@@ -245,6 +245,15 @@ def test_a_login_that_may_not_patch_can_still_restore_after_a_killed_run(stage: 
     assert "could not be scaled back" in stage.heard.warnings[-1]
 
 
+def test_a_missing_right_to_start_again_is_found_before_anything_is_touched(stage: Stage, archive: FileInput) -> None:
+    stage.stopped(STOPPED)
+    stage.app.fault = broken("check", REFUSED)
+    with pytest.raises(CheckRefused, match="right to patch"):
+        stage.restore().run(archive)
+    assert stage.database.steps == []
+    assert stage.app.scale == STOPPED
+
+
 def test_an_app_that_no_restore_stopped_is_left_alone(stage: Stage, archive: FileInput) -> None:
     stage.stopped(AppScale(Replicas(0)))
     stage.app.fault = broken("look", KubernetesError("nobody is to call"))
