@@ -224,8 +224,8 @@ def _not_found(
         evidence=f"found: {seen}",
         hint=f"Install the client programs of PostgreSQL {server_major} (Debian and Ubuntu: "
         f"`apt install postgresql-client-{server_major}`; Red Hat: `dnf install postgresql{server_major}`; Alpine: "
-        f"`apk add postgresql{server_major}-client`; macOS: `brew install postgresql@{server_major}`{_wheels(server_major)}), "
-        f"or name their folder in {BIN_VARIABLE}.",
+        f"`apk add postgresql{server_major}-client`; macOS: `brew install postgresql@{server_major}`"
+        f"{_wheels(server_major)}), or name their folder in {BIN_VARIABLE}.",
     )
 
 
