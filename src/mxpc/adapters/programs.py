@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -46,6 +45,7 @@ NO_TLS = b"SSL support is not compiled in"
 CARRIED = "postgresql/bin"
 """Where the single-file program has them, if it has them."""
 
+EXECUTABLE_SUFFIX = ".exe" if sys.platform == "win32" else ""
 VERSION_SECONDS = 10
 """A program on a hanging network drive must not stop the search."""
 
@@ -160,16 +160,22 @@ class Programs:
     def _search(self, name: str) -> Iterator[Program]:
         looked_at: set[Path] = set()
         for folder in self._folders():
-            path = shutil.which(name, path=str(folder)) if folder.is_dir() else None
+            path = executable(folder, name)
             if path is None:
                 continue
-            real = Path(path).resolve()
+            real = path.resolve()
             # Debian's pg_wrapper chooses by clusters of this machine; the programs behind it are found by themselves.
             if real in looked_at or real.name == "pg_wrapper":
                 continue
             looked_at.add(real)
-            if program := _program(Path(path).absolute()):
+            if program := _program(path.absolute()):
                 yield program
+
+
+def executable(folder: Path, name: str, suffix: str = EXECUTABLE_SUFFIX) -> Path | None:
+    """The program of this name in this very folder; shutil.which looks into the current one as well on Windows."""
+    path = folder / f"{name}{suffix}"
+    return path if path.is_file() and os.access(path, os.X_OK) else None
 
 
 def _program(path: Path) -> Program | None:
