@@ -45,6 +45,9 @@ class Connection(Protocol):
     def close(self) -> None:
         """End it, and with it whoever waits in `read` or `write`. Any thread; may be repeated."""
 
+    def release(self) -> None:
+        """Give back what the system lent for it, once nobody reads or writes any more. Closes it first."""
+
 
 class ArchiveSink(Protocol):
     """Where an archive is written to. One thread. Nothing has the final name before `commit`."""

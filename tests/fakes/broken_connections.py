@@ -80,6 +80,9 @@ class Broken:
     def close(self) -> None:
         self._inner.close()
 
+    def release(self) -> None:
+        self._inner.release()
+
     def _meet(self, kind: str, data: bytes) -> bool:
         place = self._trouble.position(len(data))
         if kind == "stall":

@@ -57,6 +57,9 @@ class _Pipe:
         sys.stderr.flush()
         os._exit(1)
 
+    def release(self) -> None:
+        """The end of the process does it."""
+
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code of the command, or 1."""

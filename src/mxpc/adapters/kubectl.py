@@ -78,13 +78,15 @@ class _KubectlConnection:
         self._child = child
 
     def read(self, size: int, /) -> bytes:
-        data = self._child.read(min(size, WIDTH))
-        if not data:
-            self._child.finish_reading()
-        return data
+        return self._child.read(min(size, WIDTH))
 
     def write(self, data: bytes, /) -> bool:
         return self._child.write(data)
 
     def close(self) -> None:
         self._child.end()
+
+    def release(self) -> None:
+        self._child.end()
+        self._child.finish_feeding()
+        self._child.finish_reading()

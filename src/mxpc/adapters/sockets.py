@@ -29,4 +29,7 @@ class SocketConnection:
         # Without the shutdown whoever waits in `recv` would wait on.
         with contextlib.suppress(OSError):
             self._end.shutdown(socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        self.close()
         self._end.close()

@@ -70,7 +70,7 @@ class _Session:
         # Before anything is read: the other side is to know us, also when we do not want it. A new connection has
         # room for so little, so this does not block.
         if not self._connection.write(encode(self._hello())):
-            self._connection.close()
+            self._connection.release()
             return False
         threads = [threading.Thread(target=work, daemon=True) for work in (self._read, self._write)]
         for thread in threads:
@@ -82,6 +82,7 @@ class _Session:
             self._connection.close()
             for thread in threads:
                 thread.join()
+            self._connection.release()
         if self._mismatch:
             raise self._mismatch
         return self._greeted

@@ -94,6 +94,6 @@ class Line:
         with self._lock:
             self._connection = connection
         if self._closing.is_set():
-            connection.close()
+            connection.release()
             return False
         return self._endpoint.serve(connection)

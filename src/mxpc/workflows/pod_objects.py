@@ -43,7 +43,8 @@ until [ -s program ]; do
   seconds=$((seconds + 1))
   sleep 1 & wait $!
 done
-exec "$(cat program)" jump-pod worker --run {run} --patience {patience}
+program=$(cat program)
+exec "$program" jump-pod worker --program "$program" --run {run} --patience {patience} --stall {stall}
 """
 """The main process: becomes the tool once that is there, so that what it runs hangs on no connection."""
 
@@ -79,6 +80,8 @@ class PodWishes:
     deadline: int = 12 * 3600
     patience: int = 900
     """So long the pod waits for the tool, and then for a connection, before it ends by itself."""
+    stall: float = 30.0
+    """After so long without a word a connection counts as dead in the pod."""
     spool_bytes: int | None = None
     """Room for a whole archive on the pod's disk."""
     may_patch: bool = False
@@ -219,4 +222,4 @@ def _container(wishes: PodWishes, command: Sequence[str], mounts: list[tuple[str
 
 
 def _waiting(run: str, wishes: PodWishes) -> list[str]:
-    return ["sh", "-c", WAIT_FOR_TOOL.format(run=run, patience=wishes.patience)]
+    return ["sh", "-c", WAIT_FOR_TOOL.format(run=run, patience=wishes.patience, stall=wishes.stall)]
