@@ -34,6 +34,10 @@ class ClusterApi(KubernetesApi):
         """(verb, kind): status and message of the answer instead."""
         self.made: list[str] = []
         """`Kind name` of all that was ever made."""
+        self.told: list[Manifest] = []
+        """The events."""
+        self.bodies: list[str] = []
+        """All that was ever sent to make something."""
         self._turn = threading.RLock()
 
     def answer(self, verb: str, path: str, body: Callable[[], bytes]) -> tuple[int, Mapping[str, Any]] | None:
@@ -51,10 +55,15 @@ class ClusterApi(KubernetesApi):
                 status, message = self.refusals[verb, kind]
                 return status, _status(status, message, rest)
             if verb == "create":
+                self.bodies.append(content.decode())
                 return self._create(kind, namespace, json.loads(content))
             if verb == "list":
                 return self._list(kind, namespace, parse_qs(parts.query))
             return self._one(verb, kind, namespace, rest[0])
+
+    def tell_event(self, kind: str, reason: str, message: str) -> None:
+        """Something that the cluster says about whatever pod there is."""
+        self.told.append({"type": kind, "reason": reason, "message": message})
 
     # ------------------------------------------------------------------------------------------------ for the kubelet
 
@@ -89,13 +98,17 @@ class ClusterApi(KubernetesApi):
 
     def _list(self, kind: str, namespace: str, query: Mapping[str, list[str]]) -> tuple[int, Manifest]:
         wanted = dict(one.split("=") for one in query.get("labelSelector", [""])[0].split(",") if one)
-        items = [
-            one
-            for one in self.kept
-            if one["kind"] == kind
-            and one["metadata"]["namespace"] == namespace
-            and wanted.items() <= one["metadata"].get("labels", {}).items()
-        ]
+        items = (
+            list(self.told)
+            if kind == "Event"
+            else [
+                one
+                for one in self.kept
+                if one["kind"] == kind
+                and one["metadata"]["namespace"] == namespace
+                and wanted.items() <= one["metadata"].get("labels", {}).items()
+            ]
+        )
         return 200, {"kind": f"{kind}List", "apiVersion": "v1", "metadata": {}, "items": items}
 
     def _one(self, verb: str, kind: str, namespace: str, name: str) -> tuple[int, Manifest]:

@@ -52,15 +52,14 @@ class Kubelet:
         pods: Pods,
         folder: Path,
         environment: Callable[[Manifest], Mapping[str, str]],
-        *,
-        refuses: Callable[[Manifest], Manifest | None] = lambda _: None,
     ) -> None:
         """`environment` gives the variables of a pod beyond its manifest's: what its image, its service account and its
-        node bring. `refuses` may give the status of a pod that is not to start."""
+        node bring."""
         self._pods = pods
         self.folder = folder
         self._environment = environment
-        self._refuses = refuses
+        self.refusal: Manifest | None = None
+        """Pods do not start while this is set: it becomes their status."""
         self._started: dict[str, _Started] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="kubelet", daemon=True)
@@ -79,6 +78,11 @@ class Kubelet:
         for started in list(self._started.values()):
             self._kill(started)
 
+    def lose_pods(self) -> None:
+        """As when their node is gone: their processes and their objects are no more."""
+        for started in list(self._started.values()):
+            self._pods.gone(started.pod)
+
     def _run(self) -> None:
         while not self._ended.wait(0.05):
             seen = {pod["metadata"]["uid"]: pod for pod in self._pods.pods()}
@@ -94,10 +98,9 @@ class Kubelet:
         if pod["metadata"].get("deletionTimestamp"):
             self._pods.gone(pod)
             return
-        refused = self._refuses(pod)
-        if refused:
-            if pod.get("status") != refused:
-                self._pods.set_status(pod, refused)
+        if self.refusal:
+            if pod.get("status") != self.refusal:
+                self._pods.set_status(pod, self.refusal)
             return
         folder = self.folder / pod["metadata"]["namespace"] / pod["metadata"]["name"]
         container = pod["spec"]["containers"][0]
