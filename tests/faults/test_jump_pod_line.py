@@ -103,7 +103,6 @@ def pod(folder: Path, errand: Errand, archive: Path, *, seed: int) -> Iterator[t
         pace=Pace(ping=STALL / 6, stall=STALL),
     )
     with ClusterApi() as api, Kubelet(api, folder / "pods", lambda _: clean_environment(folder)) as kubelet:
-        kubelet.folder.mkdir(exist_ok=True)
         plan = f'{{"faults": {FAULTS}, "seed": {seed}, "mean_bytes": {MEAN_BYTES}}}'
         (kubelet.folder / "faults.json").write_text(plan)
         env = {**os.environ, "MXPC_KUBELET": str(kubelet.folder)}

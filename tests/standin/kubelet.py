@@ -57,6 +57,7 @@ class Kubelet:
         node bring."""
         self._pods = pods
         self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
         self._environment = environment
         self.refusal: Manifest | None = None
         """Pods do not start while this is set: it becomes their status."""
