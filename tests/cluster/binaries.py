@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,12 @@ def cluster_binaries() -> Binaries:
     """Ready ones, or those of an earlier build, or those of one that is made now. Raises ServerUnavailable."""
     if ready := os.environ.get("KUBEBUILDER_ASSETS"):
         return _ready(Path(ready))
-    target = fetched(f"kubernetes-{_version()}-{_fingerprint()}", lambda work: _build(work / "bin"))
-    return Binaries(target)
+    return Binaries(_built("kubernetes", NAMES))
+
+
+def exec_kubelet() -> Path:
+    """The stand-in for a kubelet, which is always our own. Raises ServerUnavailable."""
+    return _built("exec-kubelet", ("exec-kubelet",)) / "exec-kubelet"
 
 
 def _ready(folder: Path) -> Binaries:
@@ -70,23 +75,23 @@ def _version() -> str:
     return found[1]
 
 
-def _fingerprint() -> str:
-    """Of all that decides what is built, but for Go's own version."""
+def _built(what: str, names: Sequence[str]) -> Path:
+    """The folder with these programs, named after all that decides what is built, but for Go's own version."""
     digest = hashlib.sha256()
-    for path in (MODULE / "go.mod", MODULE / "go.sum", *sorted(MODULE.glob("*/main.go"))):
+    for path in (MODULE / "go.mod", MODULE / "go.sum", *(MODULE / name / "main.go" for name in names)):
         digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    return fetched(f"{what}-{_version()}-{digest.hexdigest()[:12]}", lambda work: _build(work / "bin", names))
 
 
-def _build(target: Path) -> Path:
+def _build(target: Path, names: Sequence[str]) -> Path:
     """Go needs the surroundings of whoever started us: proxies, certificates, module proxy. Two packages at a time."""
     if not (go := shutil.which("go")):
-        raise ServerUnavailable("kube-apiserver and etcd are built with Go, which is not installed")
+        raise ServerUnavailable(f"{' and '.join(names)} are built with Go, which is not installed")
     target.mkdir()
     options = ["-p", "2", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]
     try:
         subprocess.run(
-            [go, "build", *options, "-o", f"{target}/", *(f"./{name}" for name in NAMES)],
+            [go, "build", *options, "-o", f"{target}/", *(f"./{name}" for name in names)],
             cwd=MODULE,
             check=True,
             capture_output=True,
@@ -95,7 +100,7 @@ def _build(target: Path) -> Path:
         )
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         lines = str(error.stderr or error).strip().splitlines()
-        raise ServerUnavailable(f"go could not build kube-apiserver: {lines[-1] if lines else ''}") from error
+        raise ServerUnavailable(f"go could not build {names[0]}: {lines[-1] if lines else ''}") from error
     return target
 
 
@@ -105,6 +110,7 @@ def main() -> int:
     print("kube-apiserver, etcd, kubectl: the first build takes five to ten minutes", flush=True)
     try:
         folder = cluster_binaries().folder
+        exec_kubelet()
     except ServerUnavailable as error:
         print(f"not to be had: {error}")
         return 0

@@ -10,6 +10,9 @@
 - `stored`: the Kubernetes objects of an environment, without services behind them; the service account `account` may
   read them with the documented role; `take(login)` runs `credentials` for them.
 
+- `node`: a node for the pods of `namespace`; with `standin.kubelet.Kubelet` their containers are local processes, which
+  the real `kubectl exec` reaches through the real API server.
+
 There is no controller and no kubelet: see `cluster.server`.
 """
 
@@ -22,10 +25,11 @@ from typing import Any
 
 import pytest
 
-from cluster.binaries import cluster_binaries
+from cluster.binaries import cluster_binaries, exec_kubelet
 from cluster.command import Command
 from cluster.environments import SECRETS, StoredEnvironment
 from cluster.namespaces import Namespace, ServiceAccount
+from cluster.node import Node
 from cluster.server import Cluster, save
 from cluster.taking import Take
 from servers import ServerUnavailable, require
@@ -113,3 +117,16 @@ def account(stored: StoredEnvironment) -> ServiceAccount:
 def take(command: Command, stored: StoredEnvironment, kubeconfig_for: KubeconfigFor) -> Take:
     """Takes the credentials of `stored`, with a login of any kind."""
     return Take(command, stored, kubeconfig_for)
+
+
+@pytest.fixture
+def node(namespace: Namespace, server_folder: Path) -> Iterator[Node]:
+    """Where the pods of `namespace` go."""
+    try:
+        program = exec_kubelet()
+    except ServerUnavailable as error:
+        require(str(error))
+    work = server_folder / namespace.name
+    work.mkdir(mode=0o700)
+    with Node(namespace, program, work) as running:
+        yield running

@@ -2,7 +2,7 @@
 
 There is nothing else of a cluster: no controllers, no scheduler, no kubelet. So a namespace has no `default` service
 account until a test makes one, a deleted namespace stays, owner references are stored and not followed, and a pod stays
-Pending until a test writes its status (`api.patch(…, part="status")`).
+Pending until a test writes its status (`api.patch(…, part="status")`) or has a node (`cluster.node`).
 """
 
 from __future__ import annotations
@@ -135,6 +135,8 @@ class Cluster:
         private_file(self._folder / "server.key", identity.private_key_pem.bytes().decode())
         (self._folder / "server.pem").write_bytes(identity.cert_chain_pems[0].bytes())
         (self._folder / "ca.pem").write_bytes(self.authority_pem)
+        chain, private = self.client_certificate("kube-apiserver")
+        client = private_file(self._folder / "kubelet-client.pem", (chain + private).decode())
         signer = self.authority.issue_cert("service-accounts").private_key_pem.bytes().decode()
         key = private_file(self._folder / "service-accounts.pem", signer)
         options = {
@@ -150,6 +152,10 @@ class Cluster:
             "service-account-issuer": ISSUER,
             "service-account-signing-key-file": key,
             "service-account-key-file": key,
+            "kubelet-certificate-authority": self._folder / "ca.pem",
+            "kubelet-client-certificate": client,
+            "kubelet-client-key": client,
+            "kubelet-preferred-address-types": "InternalIP",
             "service-cluster-ip-range": "10.0.0.0/24",
             "endpoint-reconciler-type": "none",  # with one it wants an address that is not loopback
             "cert-dir": self._folder / "certificates",
