@@ -11,17 +11,17 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
-from e2e.environment import COMMAND
 from mxpc.demo.kubernetes_api import Fault, KubernetesApi
 from mxpc.demo.kubernetes_objects import GROUP, environment_objects
-from surroundings import clean_environment
+from surroundings import COMMAND, clean_environment
 
 Ask = Callable[..., tuple[list[str], str]]
-PROGRAM = COMMAND.name
+PROGRAM = "mxpc-backup-restore-cli"
 LONGEST = 20.0
 """Seconds; what hangs in these tests hangs for much longer."""
 
@@ -30,6 +30,21 @@ SHELLS = {
     "zsh": (["-f", "-i"], f"autoload -U compinit; compinit -u; source <({PROGRAM} completion zsh)"),
     "fish": (["--no-config", "-i"], f"{PROGRAM} completion fish | source"),
 }
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the program under all of its names, as an installation makes them and links do as well."""
+    folder = tmp_path_factory.mktemp("programs")
+    for name in (PROGRAM, "kubectl-mxpc", "kubectl_complete-mxpc"):
+        (folder / name).symlink_to(COMMAND)
+    return folder
+
+
+def variables(programs: Path, home: Path, **more: str) -> dict[str, str]:
+    """With these programs first on the PATH."""
+    environment = clean_environment(home, **more)
+    return environment | {"PATH": f"{programs}:{environment['PATH']}"}
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +69,16 @@ def api(cluster: KubernetesApi) -> Iterator[KubernetesApi]:
 class Terminal:
     """A person at a shell that has sourced our script."""
 
-    def __init__(self, shell: str, home: Path, kubeconfig: Path) -> None:
+    def __init__(self, shell: str, programs: Path, home: Path, kubeconfig: Path) -> None:
         program = shutil.which(shell)
         if program is None:
             pytest.skip(f"there is no {shell}")
         options, self._setup = SHELLS[shell]
-        variables = clean_environment(home, KUBECONFIG=str(kubeconfig), TERM="dumb", PS1="$ ")
+        environment = variables(programs, home, KUBECONFIG=str(kubeconfig), TERM="dumb", PS1="$ ")
         pid, self._master = pty.fork()
         if pid == 0:
             os.chdir(home)
-            os.execve(program, [shell, *options], variables)
+            os.execve(program, [shell, *options], environment)
         self._pid = pid
 
     def __enter__(self) -> Terminal:
@@ -97,8 +112,10 @@ class Terminal:
 
 
 @pytest.fixture(params=list(SHELLS))
-def terminal(request: pytest.FixtureRequest, tmp_path: Path, cluster: KubernetesApi) -> Iterator[Terminal]:
-    with Terminal(request.param, tmp_path, cluster.kubeconfig_path) as opened:
+def terminal(
+    request: pytest.FixtureRequest, programs: Path, tmp_path: Path, cluster: KubernetesApi
+) -> Iterator[Terminal]:
+    with Terminal(request.param, programs, tmp_path, cluster.kubeconfig_path) as opened:
         yield opened
 
 
@@ -132,14 +149,14 @@ def test_without_the_right_to_list_nothing_happens(terminal: Terminal) -> None:
 
 
 @pytest.fixture
-def ask_kubectl(tmp_path: Path, cluster: KubernetesApi) -> Ask:
+def ask_kubectl(programs: Path, tmp_path: Path, cluster: KubernetesApi) -> Ask:
     """Asks as kubectl does; returns the suggestions and the directive."""
 
     def ask(*words: str, **env: str) -> tuple[list[str], str]:
-        variables = clean_environment(tmp_path, **{"KUBECONFIG": str(cluster.kubeconfig_path), **env})
+        environment = variables(programs, tmp_path, **{"KUBECONFIG": str(cluster.kubeconfig_path), **env})
         done = subprocess.run(
-            [COMMAND.with_name("kubectl_complete-mxpc"), *words],
-            env=variables,
+            [programs / "kubectl_complete-mxpc", *words],
+            env=environment,
             capture_output=True,
             text=True,
             check=True,
@@ -201,26 +218,18 @@ def test_a_login_plugin_neither_asks_nor_tells(ask_kubectl: Ask, api: Kubernetes
 # --------------------------------------------------------------------------------------------------- the kubectl plugin
 
 
-def run(program: str, *arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [COMMAND.with_name(program), *arguments],
-        env=clean_environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.mark.parametrize(("name", "called"), [(PROGRAM, PROGRAM), ("kubectl-mxpc", "kubectl mxpc")])
+def test_the_program_calls_itself_as_it_was_called(programs: Path, tmp_path: Path, name: str, called: str) -> None:
+    def told(*words: str) -> str:
+        environment = variables(programs, tmp_path)
+        return subprocess.run(
+            [programs / name, *words], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert told("backup", "--help").startswith(f"Usage: {called} backup ")
+    assert told("--version").startswith(f"{called} 0.")
 
 
-def test_the_plugin_calls_itself_as_it_is_called(tmp_path: Path) -> None:
-    assert run("kubectl-mxpc", "backup", "--help", home=tmp_path).stdout.startswith("Usage: kubectl mxpc backup ")
-    assert run("kubectl-mxpc", "--version", home=tmp_path).stdout.startswith("kubectl mxpc 0.")
-    assert run(PROGRAM, "backup", "--help", home=tmp_path).stdout.startswith(f"Usage: {PROGRAM} backup ")
-
-
-def test_a_link_of_the_plugins_name_is_the_plugin(tmp_path: Path) -> None:
-    """As for a single-file program, which has one name to begin with."""
-    link = tmp_path / "kubectl-mxpc"
-    link.symlink_to(COMMAND)
-    environment = clean_environment(tmp_path)
-    done = subprocess.run([link, "--version"], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("kubectl mxpc ")
+def test_an_installation_has_all_three_names() -> None:
+    names = {one.name for one in entry_points(group="console_scripts") if one.value == "mxpc.cli:main"}
+    assert names == {PROGRAM, "kubectl-mxpc", "kubectl_complete-mxpc"}
