@@ -16,9 +16,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from mxpc.adapters.paths import absolute
 from mxpc.errors import ArchiveError, DestinationError, RequestError
 from mxpc.ports import ArchiveInput, ArchiveSink, ByteReader
 
+_EVERYWHERE = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+"""Windows has the first of these flags, the others the second."""
 PRIVATE = 0o600
 """A backup holds everything that the app knows: it is its owner's alone."""
 
@@ -34,8 +37,8 @@ def open_destination(name: str) -> ArchiveSink:
     if path.is_dir():
         raise RequestError(f"{name} is a folder", hint="Name the backup file to write.")
     if path.exists() and not path.is_file():
-        return PipeSink(os.open(path, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0)), close=True)
-    return FileSink(path.resolve())
+        return PipeSink(os.open(path, os.O_WRONLY | _EVERYWHERE), close=True)
+    return FileSink(absolute(path))
 
 
 def check_destination(name: str) -> None:
@@ -44,7 +47,7 @@ def check_destination(name: str) -> None:
         return
     if Path(name).is_dir():
         raise RequestError(f"{name} is a folder", hint="Name the backup file to write.")
-    _open_partial_and_drop(Path(name).resolve())
+    _open_partial_and_drop(absolute(Path(name)))
 
 
 def _open_partial_and_drop(path: Path) -> None:
@@ -60,7 +63,7 @@ def open_input(name: str) -> ArchiveInput:
         # Unbuffered: a thread that waits inside of a BufferedReader holds its lock, and Python aborts at its exit.
         return PipeInput("standard input", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
     try:
-        descriptor = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+        descriptor = os.open(absolute(Path(name)), os.O_RDONLY | _EVERYWHERE)
     except OSError as cause:
         raise RequestError(
             f"cannot open the backup file {name}", evidence=_words(cause), hint="Check the path and your rights to it."
@@ -100,7 +103,7 @@ class FileSink:
 
     def commit(self) -> None:
         try:
-            os.fsync(self._descriptor)
+            _sync(self._descriptor)
             if self._unnamed:
                 # A rename replaces an older backup in one step, a link cannot: so the file gets a passing name first.
                 _give_name(self._descriptor, self._partial)
@@ -134,11 +137,10 @@ def _open_partial(path: Path) -> tuple[int, bool, Path]:
     """
     partial = path.parent / f".{path.name}.{secrets.token_hex(4)}.partial"
     try:
-        if hasattr(os, "O_TMPFILE") and Path("/proc/self/fd").exists():
+        if sys.platform == "linux" and Path("/proc/self/fd").exists():
             with suppress(OSError):
-                return os.open(path.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, PRIVATE), True, partial
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        return os.open(partial, flags, PRIVATE), False, partial
+                return os.open(path.parent, os.O_TMPFILE | os.O_RDWR | _EVERYWHERE, PRIVATE), True, partial
+        return os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | _EVERYWHERE, PRIVATE), False, partial
     except OSError as cause:
         raise RequestError(
             f"cannot write into the folder {path.parent or Path()}",
@@ -156,13 +158,25 @@ def _give_name(descriptor: int, path: Path) -> None:
         os.close(folder)
 
 
+def _sync(descriptor: int) -> None:
+    """Bring what was written onto the disk."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        # fsync(2) of macOS leaves it in the drive's own memory; not every file system knows the other call.
+        with suppress(OSError):
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable; systems that cannot open folders (Windows) do it by themselves."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        _sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -224,7 +238,7 @@ class FileInput:
     def read_at(self, offset: int, size: int) -> bytes:
         """At most `size` bytes at `offset`, from any thread."""
         try:
-            if hasattr(os, "pread"):
+            if sys.platform != "win32":
                 return os.pread(self._descriptor, size, offset)
             with self._seek:
                 os.lseek(self._descriptor, offset, os.SEEK_SET)

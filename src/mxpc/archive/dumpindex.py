@@ -6,7 +6,7 @@ start.
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import IO
 
 from mxpc.archive.dumpblocks import Blocks
 from mxpc.archive.dumpread import Toc, read_toc
@@ -19,7 +19,7 @@ _IDENTITY_SIZE = 11
 _COUNT_SIZE = 5
 
 
-def index_dump(file: BinaryIO) -> None:
+def index_dump(file: IO[bytes]) -> None:
     """Fill in the offsets of a complete custom-format dump, opened for reading and writing; reads all of it once.
 
     Raises ArchiveError when it is damaged, OSError when it cannot be written.
@@ -39,7 +39,7 @@ def index_dump(file: BinaryIO) -> None:
     _write_offsets(file, toc, positions)
 
 
-def _write_offsets(file: BinaryIO, toc: Toc, positions: dict[int, int]) -> None:
+def _write_offsets(file: IO[bytes], toc: Toc, positions: dict[int, int]) -> None:
     at = _IDENTITY_SIZE + len(toc.compression_field) + len(toc.head) + _COUNT_SIZE
     for entry in toc.entries:
         at += len(entry.raw)

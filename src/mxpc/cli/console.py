@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import re
 import sys
@@ -18,12 +20,29 @@ SHORTEST_SECRET = 4
 """A shorter value would blank out innocent text, and protects nothing."""
 
 
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    """What a stream cannot encode, as JSON writes it: so that JSON stays JSON on every console."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error("mxpc.escape", _escape)
+
+
+def _lenient(stream: IO[str]) -> IO[str]:
+    """The stream, which no character stops from now on: a console of Windows may know 256 of them."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="mxpc.escape")
+    return stream
+
+
 class Console:
     """Results go to standard output, everything else to standard error; any thread may write."""
 
     def __init__(self, *, results: IO[str] | None = None, messages: IO[str] | None = None) -> None:
-        self.results = results or sys.stdout
-        self.messages = messages or sys.stderr
+        self.results = _lenient(results or sys.stdout)
+        self.messages = _lenient(messages or sys.stderr)
         self._secrets: list[str] = []
         self._lock = threading.RLock()
 
@@ -60,9 +79,5 @@ class Console:
         with self._lock:
             try:
                 print(harmless, file=stream, flush=True)
-            except UnicodeEncodeError:
-                encoding = getattr(stream, "encoding", None) or "ascii"
-                safe = harmless.encode(encoding, "backslashreplace").decode(encoding)
-                print(safe, file=stream, flush=True)
             except OSError:
                 return  # nobody reads it any more: no reason to fail a backup

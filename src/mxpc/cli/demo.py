@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from mxpc.cli.options import Common, common_options
@@ -16,6 +18,8 @@ def command(session: Session, common: Common, *, keep: bool) -> int:
     restore it, and prove that nothing was lost. Nothing is left behind. Needs the extra `demo`."""
     from mxpc.errors import RequestError
 
+    if sys.platform == "win32":
+        raise RequestError("the demo's servers need Linux or macOS", hint="Windows' subsystem for Linux has both.")
     try:
         from mxpc.demo.show import run_demo
     except ModuleNotFoundError as cause:

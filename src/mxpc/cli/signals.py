@@ -12,7 +12,8 @@ from mxpc.errors import Interrupted
 
 @contextmanager
 def interruptible(say: Callable[[str], None]) -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP raise Interrupted in the main thread; later ones only say that it is being ended."""
+    """SIGINT, SIGTERM, SIGHUP and Windows' SIGBREAK raise Interrupted in the main thread; later ones only say that all
+    is being ended."""
     begun = False
 
     def handle(number: int, _frame: FrameType | None) -> None:
@@ -23,7 +24,7 @@ def interruptible(say: Callable[[str], None]) -> Iterator[None]:
         begun = True
         raise Interrupted(number)
 
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
     before = {name: signal.signal(getattr(signal, name), handle) for name in names}
     try:
         yield

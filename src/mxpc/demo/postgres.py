@@ -10,6 +10,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -185,7 +186,7 @@ class PostgresServer:
     def _create_cluster(self) -> None:
         self._bin_dir = self._reachable_bin_dir()
         self._home.mkdir(mode=0o700, exist_ok=True)
-        if self._user is not None:
+        if self._user is not None and sys.platform != "win32":
             os.chown(self._home, *self._user)
         password_file = private_file(self._home / "password", self._password, self._user)
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mxpc.errors import RequestError, ServiceError
 
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 LOG_TAIL = 4000
 """Characters of a server's log that go into an error."""
 
@@ -31,8 +32,10 @@ def free_ports(count: int) -> list[int]:
 
 def unprivileged_user() -> tuple[int, int] | None:
     """User and group id of `nobody` when we are root: PostgreSQL refuses to run as root. None for everybody else."""
-    if os.geteuid() != 0:
+    if sys.platform == "win32" or os.geteuid() != 0:
         return None
+    import pwd
+
     entry = pwd.getpwnam("nobody")
     return entry.pw_uid, entry.pw_gid
 
@@ -70,7 +73,7 @@ def private_file(path: Path, content: str, owner: tuple[int, int] | None = None)
     """Write a file that only its owner may read; it must not exist."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        if owner is not None:
+        if owner is not None and sys.platform != "win32":
             os.fchown(descriptor, *owner)
         stream.write(content)
     return path
@@ -151,7 +154,7 @@ class ServerProcess:
         self._process.kill()
         for child in children:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
+                os.kill(child, _KILL)
         self._process.wait()
         for child in children:
             _wait_gone(child)

@@ -38,7 +38,7 @@ def test_a_terminal_without_unicode_gets_escapes_instead_of_an_error() -> None:
     raw = io.BytesIO()
     printed = Console(results=io.TextIOWrapper(raw, "ascii"))
     printed.result("überblick ✓")
-    assert raw.getvalue() == b"\\xfcberblick \\u2713\n"
+    assert raw.getvalue() == b"\\u00fcberblick \\u2713\n"
 
 
 def test_what_a_terminal_obeys_is_escaped_except_our_colours() -> None:
@@ -82,6 +82,30 @@ def test_a_terminal_gets_bars_and_the_same_words(monkeypatch: pytest.MonkeyPatch
     assert "uploading files" in drawn
     assert "2 files, 2.0 KB" in drawn
     assert "warning: a *** and \\u001b[2J are not for terminals" in drawn
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])
+def test_console_with_few_characters_gets_all_others_escaped(encoding: str) -> None:
+    """Consoles of Windows; JSON stays JSON."""
+    text = "größer … ✓ \N{GRINNING FACE}"
+    results, messages = (io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="") for _ in range(2))
+    printed = Console(results=results, messages=messages)
+    printed.result_json({"text": text})
+    printed.message(text)
+    told = [stream.buffer.getvalue().decode(encoding) for stream in (results, messages)]  # type: ignore[attr-defined]
+    assert json.loads(told[0]) == {"text": text}
+    assert "\\u2713" in told[1]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["backup", "--help"], ["no such command"], ["verify", "-f", "größer ✓"]]
+)
+def test_no_character_stops_the_command_on_a_console_with_few(arguments: list[str]) -> None:
+    environment = {"PYTHONIOENCODING": "cp437:strict", "PYTHONUTF8": "0", "LC_ALL": "C.UTF-8"}
+    words = [sys.executable, "-m", "mxpc", *arguments]
+    done = subprocess.run(words, env=environment, capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr
+    assert done.returncode in (0, 2)
 
 
 def test_what_is_removed_from_a_database_is_not_called_files() -> None:

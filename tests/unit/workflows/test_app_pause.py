@@ -11,7 +11,7 @@ from fakes.database import TARGET, MemoryTarget, broken
 from fakes.file_store import MemoryFileStore
 from mxpc.adapters.archive_files import FileInput
 from mxpc.errors import CheckRefused, DatabaseError, HalfwayError, Interrupted, KubernetesError
-from mxpc.model import AppFacts, AppScale, Replicas
+from mxpc.model import AppFacts, AppScale, Half, Replicas
 from mxpc.progress import Silent
 from mxpc.workflows.plan import RestoreOptions
 from mxpc.workflows.restore import Restore
@@ -100,6 +100,13 @@ def test_sessions_that_do_not_end_refuse_the_restore_and_the_app_runs_again(stag
     assert "--stop-timeout" in stage.heard.warnings[0]
     assert stage.database.steps == []
     assert stage.app.scale == AppScale(TWO)
+
+
+def test_files_alone_are_restored_whoever_is_in_the_database(stage: Stage, archive: FileInput) -> None:
+    stage.looks_to_end = 1 << 60
+    report = stage.restore(halves=frozenset({Half.FILES}), stop_timeout=0.01).run(archive)
+    assert (report.files_sent, report.scaled_back_to) == (40, TWO)
+    assert "2 session(s) are in the database still" in stage.heard.warnings[0]
 
 
 def test_an_app_without_a_number_of_replicas_has_none_again(stage: Stage, archive: FileInput) -> None:

@@ -62,24 +62,25 @@ def _password_file(settings: DatabaseSettings) -> Iterator[str | None]:
         yield os.environ.get("PGPASSFILE")
         return
     lines = password_line(settings, password).encode()
-    with _in_memory(lines) if sys.platform == "linux" else _in_folder(lines) as path:
+    with _in_memory(lines) as path:
         yield path
 
 
 @contextlib.contextmanager
 def _in_memory(content: bytes) -> Iterator[str]:
-    """A file that no folder has: even kill -9 leaves nothing of it behind. Children find it through our /proc."""
-    descriptor = os.memfd_create("pgpass", os.MFD_CLOEXEC)
-    try:
-        # libpq ignores a password file that others may read.
-        os.fchmod(descriptor, 0o600)
-        os.write(descriptor, content)
-        path = f"/proc/{os.getpid()}/fd/{descriptor}"
-        if Path(path).is_file():
-            yield path
-            return
-    finally:
-        os.close(descriptor)
+    """On Linux a file in no folder: even kill -9 leaves nothing of it behind. Children find it through our /proc."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("pgpass", os.MFD_CLOEXEC)
+        try:
+            # libpq ignores a password file that others may read.
+            os.fchmod(descriptor, 0o600)
+            os.write(descriptor, content)
+            path = f"/proc/{os.getpid()}/fd/{descriptor}"
+            if Path(path).is_file():
+                yield path
+                return
+        finally:
+            os.close(descriptor)
     with _in_folder(content) as named:
         yield named
 

@@ -36,8 +36,9 @@ class PostgresSource:
         """Open and export a snapshot. Raises RequestError when no pg_dump fits the server."""
         with contextlib.ExitStack() as stack:
             exporting = stack.enter_context(contextlib.closing(connect(self._settings)))
-            program = self._programs.pg_dump(exporting.info.server_version // 10000)
-            self._progress.noted(f"dumping with {program}")
+            major, tls = exporting.info.server_version // 10000, exporting.pgconn.ssl_in_use
+            program = self._programs.pg_dump(major, tls=tls)
+            self._progress.noted(f"dumping with {program.explained}")
             reading = stack.enter_context(contextlib.closing(connect(self._settings)))
             with speaking_of(self._settings, "exporting a snapshot"):
                 exporting.execute(BEGIN)

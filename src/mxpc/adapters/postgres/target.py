@@ -52,7 +52,8 @@ class PostgresTarget:
     def facts(self) -> TargetFacts:
         """What there is and what the role may do. Raises RequestError when there is no pg_restore."""
         with self._reading("looking at the target") as connection:
-            program = self._programs.pg_restore(connection.info.server_version // 10000)
+            major, tls = connection.info.server_version // 10000, connection.pgconn.ssl_in_use
+            program = self._programs.pg_restore(major, tls=tls)
             return read_target_facts(connection, program)
 
     def other_sessions(self) -> tuple[str, ...]:
@@ -105,9 +106,9 @@ class PostgresTarget:
         Raises DatabaseError with pg_restore's own line. Errors of `dump` itself pass through. pg_restore is ended.
         """
         with self._control.use("preparing the restore") as connection:
-            major = connection.info.server_version // 10000
-        program = self._programs.pg_restore(major)
-        self._progress.noted(f"restoring with {program}")
+            major, tls = connection.info.server_version // 10000, connection.pgconn.ssl_in_use
+        program = self._programs.pg_restore(major, tls=tls)
+        self._progress.noted(f"restoring with {program.explained}")
         if jobs > 1 and self._settings.login is Login.AWS:
             # It keeps its first password for the connection that it opens when all jobs are done; RDS takes a token for
             # 15 minutes only.

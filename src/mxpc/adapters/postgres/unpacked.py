@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from mxpc.archive.dumpindex import index_dump
 from mxpc.errors import ServiceError
@@ -39,7 +39,7 @@ def unpacked(dump: ByteReader, folder: str | None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _nameless_or_private(folder: str | None) -> Iterator[tuple[BinaryIO, str]]:
+def _nameless_or_private(folder: str | None) -> Iterator[tuple[IO[bytes], str]]:
     with contextlib.ExitStack() as stack:
         try:
             file, path = _open(folder, stack)
@@ -52,7 +52,7 @@ def _nameless_or_private(folder: str | None) -> Iterator[tuple[BinaryIO, str]]:
         yield file, path
 
 
-def _open(folder: str | None, stack: contextlib.ExitStack) -> tuple[BinaryIO, str]:
+def _open(folder: str | None, stack: contextlib.ExitStack) -> tuple[IO[bytes], str]:
     # Has no name where the system can do that (O_TMPFILE).
     nameless = stack.enter_context(tempfile.TemporaryFile(dir=folder, prefix="mxpc-"))  # noqa: SIM115 - the stack has it
     path = f"/proc/{os.getpid()}/fd/{nameless.fileno()}"
