@@ -26,6 +26,7 @@ class Wiring:
     settings: EnvironmentSettings
     progress: Progress
     concurrency: Concurrency
+    verbose: bool = False
 
     def source_database(self) -> SourceDatabase:
         from mxpc.adapters.postgres import PostgresSource
@@ -45,6 +46,10 @@ class Wiring:
 
         if warning := unprotected_storage(self.settings.storage):
             self.progress.warned(warning)
+        if self.verbose:
+            from mxpc.adapters.storage_peer import peer_note
+
+            self.progress.noted(peer_note(self.settings.storage, os.environ))
         return file_store(self.settings.storage, concurrency=self.concurrency)
 
 
@@ -63,7 +68,7 @@ def wire(
     session.console.hide(settings.secrets)
     for note in settings.notes:
         progress.noted(note)
-    return Wiring(settings, progress, transfers)
+    return Wiring(settings, progress, transfers, session.verbose)
 
 
 MOST_TRANSFERS = 128

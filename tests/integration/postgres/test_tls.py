@@ -137,10 +137,18 @@ def test_a_server_without_tls_is_refused_by_the_strict_modes(servers: Servers, m
     assert "does not support SSL" in error.value.evidence
 
 
-def test_protocol_and_cipher_are_noted(servers: Servers) -> None:
-    settings = replace(servers.with_tls, tls_mode=TlsMode.VERIFY_FULL, tls_root_cert=servers.right_root)
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        (TlsMode.VERIFY_FULL, "its certificate was checked for the name localhost"),
+        (TlsMode.VERIFY_CA, "its certificate was checked, and not whether it is for this name"),
+        (TlsMode.PREFER, "its certificate was not checked"),
+    ],
+)
+def test_protocol_and_peer_are_noted(servers: Servers, mode: TlsMode, words: str) -> None:
+    settings = replace(servers.with_tls, tls_mode=mode, tls_root_cert=servers.right_root)
     heard = try_out(settings)
-    assert any("TLSv1" in note and "was checked" in note for note in heard.notes)
+    assert any("TLSv1" in note and note.endswith(words) for note in heard.notes)
     assert heard.warnings == []
 
 

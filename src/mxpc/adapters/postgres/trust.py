@@ -8,6 +8,10 @@ from mxpc.model import DatabaseSettings, TlsMode
 from mxpc.progress import Progress
 
 VERIFYING = (TlsMode.VERIFY_CA, TlsMode.VERIFY_FULL)
+_CHECKED = {
+    TlsMode.VERIFY_CA: "its certificate was checked, and not whether it is for this name",
+    TlsMode.VERIFY_FULL: "its certificate was checked",
+}
 
 
 def tell_trust(connection: Connection, settings: DatabaseSettings, progress: Progress) -> None:
@@ -19,8 +23,9 @@ def tell_trust(connection: Connection, settings: DatabaseSettings, progress: Pro
     encrypted = bool(row and row[0])
     verified = settings.tls_mode in VERIFYING
     if row and encrypted:
-        checked = "its certificate was checked" if verified else "its certificate was not checked"
-        progress.noted(f"the connection to {place(settings)} uses {row[1]} with {row[2]}; {checked}")
+        checked = _CHECKED.get(settings.tls_mode, "its certificate was not checked")
+        name = f" for the name {settings.host}" if settings.tls_mode is TlsMode.VERIFY_FULL else ""
+        progress.noted(f"the connection to {place(settings)} uses {row[1]} with {row[2]}; {checked}{name}")
     if is_local(settings.host) or (encrypted and verified):
         return
     state = "is encrypted, but the server's certificate is not checked" if encrypted else "is not encrypted"
