@@ -62,6 +62,7 @@ class _Visited(MemoryTarget):
         self._stage = stage
 
     def other_sessions(self) -> tuple[str, ...]:
+        self.fault("other_sessions")
         if self._stage.app.scale.now.stopped:
             self._stage.looks_to_end -= 1
         there = ("app Mendix Runtime", "app Mendix Runtime") if self._stage.looks_to_end > 0 else ()
@@ -152,6 +153,15 @@ def test_an_interruption_while_the_app_is_stopped_does_not_leave_it_stopped(
     with pytest.raises(Interrupted):
         stage.restore().run(archive)
     assert stage.app.scale == AppScale(TWO)
+
+
+@pytest.mark.parametrize("error", [DatabaseError("gone"), Interrupted(2)], ids=["failure", "Ctrl-C"])
+def test_what_ends_the_waiting_starts_the_app_again(stage: Stage, archive: FileInput, error: Exception) -> None:
+    stage.database.fault = broken("other_sessions", error)
+    with pytest.raises(type(error)):
+        stage.restore().run(archive)
+    assert stage.app.scale == AppScale(TWO)
+    assert "park" not in stage.database.steps
 
 
 @pytest.mark.parametrize("step", ["start_again", "started"])
