@@ -18,16 +18,16 @@ class RunLocks:
 
     def __init__(self, folder: Path | None = None) -> None:
         user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
-        self._folder = folder or Path(tempfile.gettempdir()) / f"mxpc-jump-pod-{user}"
+        self.folder = folder or Path(tempfile.gettempdir()) / f"mxpc-jump-pod-{user}"
 
     @contextlib.contextmanager
     def alive(self, run: str) -> Iterator[None]:
         """See RunRegister."""
-        path = self._folder / run
+        path = self.folder / run
         with contextlib.ExitStack() as stack:
             # Without a folder to write to, nobody here can tell: the same as on another machine.
             with contextlib.suppress(OSError):
-                self._folder.mkdir(mode=0o700, exist_ok=True)
+                self.folder.mkdir(mode=0o700, exist_ok=True)
                 file = stack.enter_context(path.open("w"))
                 _lock(file)
             try:
@@ -35,12 +35,12 @@ class RunLocks:
             finally:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
-                    self._folder.rmdir()
+                    self.folder.rmdir()
 
     def life(self, run: str) -> Life:
         """See RunRegister."""
         try:
-            with (self._folder / run).open("r+") as file:
+            with (self.folder / run).open("r+") as file:
                 return Life.DEAD if _lock(file) else Life.ALIVE
         except OSError:
             return Life.UNKNOWN
@@ -48,7 +48,7 @@ class RunLocks:
     def forget(self, run: str) -> None:
         """See RunRegister."""
         with contextlib.suppress(OSError):
-            (self._folder / run).unlink(missing_ok=True)
+            (self.folder / run).unlink(missing_ok=True)
 
 
 def _lock(file: IO[str]) -> bool:

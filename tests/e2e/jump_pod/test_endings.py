@@ -6,7 +6,6 @@ import json
 import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -149,4 +148,3 @@ def test_leftovers_name_nothing_secret(afar: Afar) -> None:
     assert told
     text = json.dumps(told) + json.dumps(afar.kubelet.logs)
     assert not [form for form in afar.live.secret_forms() if form in text]
-    assert Path(afar.live.home).exists()

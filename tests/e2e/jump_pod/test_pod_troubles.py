@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.environment import NAMESPACE, Ended
+from e2e.environment import Ended
 from e2e.jump_pod.conftest import Afar, executable
 from standin.kubelet import Manifest
 
@@ -116,4 +116,3 @@ def test_what_cannot_be_removed_is_named(afar: Afar) -> None:
     ended = afar.start("backup", "-f", afar.live.home / "backup.tar.gz").ended()
     ended.expect(0, "could not be removed", "kubectl delete role/mxpc-jump-pod-")
     assert [name.split()[0] for name in afar.left()] == ["Role"]
-    assert NAMESPACE

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mxpc.adapters.cluster import KubernetesCluster
+from mxpc.adapters.itself import own_program
 from mxpc.adapters.kubeconfig import find_access
 from mxpc.adapters.kubectl import KubectlShell, find_kubectl
 from mxpc.adapters.run_locks import RunLocks
@@ -118,16 +119,10 @@ def _wishes(given: Given, spool: int | None, tool: BroughtFile | None) -> PodWis
 
 def _tool(given: str | None) -> BroughtFile | None:
     """What is brought into the pod: --tool, else this program when it is a single file for Linux, else nothing."""
-    path = Path(given) if given else _own_program()
+    path = Path(given) if given else own_program() if sys.platform == "linux" else None
     if path is None:
         return None
     try:
         return BroughtFile("tool", path.read_bytes(), executable=True)
     except OSError as cause:
         raise RequestError(f"the tool {path} cannot be read", evidence=cause.strerror or "") from cause
-
-
-def _own_program() -> Path | None:
-    if not getattr(sys, "frozen", False) or sys.platform != "linux":
-        return None
-    return Path(sys.executable).resolve()
