@@ -145,6 +145,11 @@ def test_database_of_another_kind(untouchable: LiveEnvironment, backup: Command,
     untouchable.run(*backup).expect(2, kind, "PostgreSQL is supported", "Secret")
 
 
+def test_jdbc_url_of_another_database(untouchable: LiveEnvironment, backup: Command) -> None:
+    untouchable.database_secret["database-jdbc-url"] = "jdbc:sqlserver://sql.example.com:1433;databaseName=app"
+    untouchable.run(*backup).expect(2, "sqlserver", "PostgreSQL", "Secret")
+
+
 @pytest.mark.parametrize("service", ["com.mendix.storage.localfilesystem", "com.mendix.storage.carrierpigeon"])
 def test_file_storage_of_another_kind(untouchable: LiveEnvironment, backup: Command, service: str) -> None:
     untouchable.storage_secret["storage-service-name"] = service

@@ -73,7 +73,12 @@ def _confirm(session: Session, report: FilesReport, *, yes: bool) -> None:
         f"{len(report.orphans)} files in {report.place} are named by no document of {report.environment.name}.\n"
         "If another environment keeps its files in the same bucket or prefix, they are among them."
     )
-    typed = click.prompt("Type their number to delete them", err=True, default="", show_default=False)
+    try:
+        typed = click.prompt("Type their number to delete them", err=True, default="", show_default=False)
+    except click.Abort:
+        raise RequestError(
+            "nobody typed the number; nothing was deleted", hint="Without a terminal --yes deletes without asking."
+        ) from None
     if str(typed).strip().replace(",", "") != str(len(report.orphans)):
         raise RequestError("the number is another one; nothing was deleted")
 
