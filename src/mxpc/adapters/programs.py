@@ -206,7 +206,7 @@ def _speaks_tls(program: Program) -> bool:
     The pg_dump of the same folder is asked, as pg_restore wants an archive first. No connection comes about: the
     folder of the socket does not exist.
     """
-    asked = shutil.which("pg_dump", path=str(program.path.parent)) or program.path
+    asked = executable(program.path.parent, "pg_dump") or program.path
     try:
         result = subprocess.run(
             [asked, "--no-password", "--dbname=sslmode=require host=/nonexistent/mxpc"],
