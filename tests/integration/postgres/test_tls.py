@@ -21,6 +21,12 @@ from servers import postgres_bin
 from surroundings import new_database
 
 OK, REFUSED = True, False
+HBA = """
+local   all all                    scram-sha-256
+hostssl all +shows_certificate all scram-sha-256 clientcert=verify-ca
+host    all all                all scram-sha-256
+"""
+"""The order counts; a role that does not exist yet has no members."""
 
 
 class Heard(Silent):
@@ -43,8 +49,12 @@ class Servers:
 
     with_tls: DatabaseSettings
     without_tls: DatabaseSettings
+    with_certificates: DatabaseSettings
+    """The server with TLS again, and a role that has to show a certificate besides its password."""
     right_root: str
     wrong_root: str
+    client: Path
+    """A folder with the client's certificate and key."""
 
 
 @pytest.fixture(scope="module")
@@ -65,16 +75,26 @@ def servers(server_folder: Path, postgres_15: PostgresServer) -> Iterator[Server
         "ssl": "on",
         "ssl_cert_file": str(folder / "server.crt"),
         "ssl_key_file": str(folder / "server.key"),
+        "ssl_ca_file": str(folder / "right.pem"),
+        "hba_file": str(folder / "hba.conf"),
     }
+    (folder / "hba.conf").write_text(HBA)
+    client = authority.issue_cert("client.example")
+    client.private_key_pem.write_to_path(folder / "client.key")
+    client.cert_chain_pems[0].write_to_path(folder / "client.crt")
+    (folder / "client.key").chmod(0o600)
     with PostgresServer(folder, bin_dir=postgres_bin(15), settings=settings) as server:
-        with_tls, without_tls = new_database(server), new_database(postgres_15)
-        for database in (with_tls, without_tls):
+        with_tls, without_tls, strict = new_database(server), new_database(postgres_15), new_database(server)
+        for database in (with_tls, without_tls, strict):
             load_mini_mendix(database)
+        server.execute(f'CREATE ROLE shows_certificate; GRANT shows_certificate TO "{strict.user}"')
         yield Servers(
             replace(with_tls, host="localhost"),
             replace(without_tls, host="localhost"),
+            replace(strict, host="localhost"),
             str(folder / "right.pem"),
             str(folder / "wrong.pem"),
+            folder,
         )
 
 
@@ -150,6 +170,18 @@ def test_protocol_and_peer_are_noted(servers: Servers, mode: TlsMode, words: str
     heard = try_out(settings)
     assert any("TLSv1" in note and note.endswith(words) for note in heard.notes)
     assert heard.warnings == []
+
+
+def test_client_certificate_of_the_environment_is_shown(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(servers.with_certificates, tls_mode=TlsMode.VERIFY_FULL, tls_root_cert=servers.right_root)
+    for name in ("PGSSLCERT", "PGSSLKEY"):
+        monkeypatch.setenv(name, "/nonexistent/client")
+    with pytest.raises(DatabaseError) as refused:
+        try_out(settings)
+    assert "client certificate" in refused.value.evidence
+    monkeypatch.setenv("PGSSLCERT", str(servers.client / "client.crt"))
+    monkeypatch.setenv("PGSSLKEY", str(servers.client / "client.key"))
+    try_out(settings)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
