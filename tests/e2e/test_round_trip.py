@@ -180,6 +180,8 @@ def test_backup_through_standard_output_and_restore_from_standard_input(
 def test_verify_and_inspect_read_standard_input(untouchable: LiveEnvironment, sample_archive: Path) -> None:
     data = sample_archive.read_bytes()
     assert "sound" in untouchable.run("verify", "-f", "-", feed=data).expect(0).out
+    # As with the shell's <(…): a link leads to a pipe that has no path of its own.
+    assert "sound" in untouchable.run("verify", "-f", "/dev/stdin", feed=data).expect(0).out
     assert "SampleApp" in untouchable.run("inspect", "-f", "-", feed=data).expect(0).out
 
 

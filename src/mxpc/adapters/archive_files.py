@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from mxpc.adapters.paths import absolute
+from mxpc.adapters.paths import absolute, readable
 from mxpc.errors import ArchiveError, DestinationError, RequestError
 from mxpc.ports import ArchiveInput, ArchiveSink, ByteReader
 
@@ -63,7 +63,7 @@ def open_input(name: str) -> ArchiveInput:
         # Unbuffered: a thread that waits inside of a BufferedReader holds its lock, and Python aborts at its exit.
         return PipeInput("standard input", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
     try:
-        descriptor = os.open(absolute(Path(name)), os.O_RDONLY | _EVERYWHERE)
+        descriptor = os.open(readable(Path(name)), os.O_RDONLY | _EVERYWHERE)
     except OSError as cause:
         raise RequestError(
             f"cannot open the backup file {name}", evidence=_words(cause), hint="Check the path and your rights to it."

@@ -16,6 +16,12 @@ def absolute(path: Path) -> Path:
     return Path(extended(str(found))) if sys.platform == "win32" else found
 
 
+def readable(path: Path) -> Path:
+    """A file to be read, in the form in which this system takes it; links stay, for a pipe has no path of its own where
+    `/dev/stdin` or the shell's `<(…)` lead to it."""
+    return absolute(path) if sys.platform == "win32" else path
+
+
 def extended(path: str) -> str:
     """A long absolute path of Windows with the prefix that lifts its limit; a short one as it is."""
     if len(path) < LONGEST_ON_WINDOWS or path.startswith(_EXTENDED):
