@@ -9,9 +9,9 @@
 - `command`: runs the installed command with a kubeconfig; `cluster.command.Command.secrets` are never printed.
 - `stored`: the Kubernetes objects of an environment, without services behind them; the service account `account` may
   read them with the documented role; `take(login)` runs `credentials` for them.
-
 - `node`: a node for the pods of `namespace`; with `standin.kubelet.Kubelet` their containers are local processes, which
   the real `kubectl exec` reaches through the real API server.
+- `helm`, `chart`: the real helm, and the chart of this project as it renders it.
 
 There is no controller and no kubelet: see `cluster.server`.
 """
@@ -26,12 +26,14 @@ from typing import Any
 import pytest
 
 from cluster.binaries import cluster_binaries, exec_kubelet
+from cluster.charts import Chart
 from cluster.command import Command
 from cluster.environments import SECRETS, StoredEnvironment
 from cluster.namespaces import Namespace, ServiceAccount
 from cluster.node import Node
 from cluster.server import Cluster, save
 from cluster.taking import Take
+from gotools import go_tool
 from servers import ServerUnavailable, require
 
 NewNamespace = Callable[..., Namespace]
@@ -130,3 +132,18 @@ def node(namespace: Namespace, server_folder: Path) -> Iterator[Node]:
     work.mkdir(mode=0o700)
     with Node(namespace, program, work) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def helm() -> Path:
+    """The real helm, which Go builds."""
+    try:
+        return go_tool("helm")
+    except ServerUnavailable as error:
+        require(str(error))
+
+
+@pytest.fixture(scope="session")
+def chart(helm: Path) -> Chart:
+    """The chart, rendered for the namespace `mendix`."""
+    return Chart(helm)
