@@ -130,7 +130,10 @@ class AppControl(Protocol):
         """What there is now. Raises RequestError or KubernetesError."""
 
     def check(self) -> None:
-        """Find out whether `stop` would be allowed, without doing it. Raises CheckRefused naming the missing right."""
+        """Find out whether the next of `stop` and `start_again` would be allowed, without doing it.
+
+        Raises CheckRefused naming the missing right.
+        """
 
     def stop(self) -> AppScale:
         """Scale to 0 and note the number from before; returns what there is then.

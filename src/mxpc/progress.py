@@ -22,6 +22,7 @@ class Task(Enum):
     PUT_BACK = "put back"
     PRUNE_FILES = "prune files"
     STOP_APP = "stop app"
+    START_APP = "start app"
     BRING_TOOL = "bring tool"
     CARRY_ARCHIVE = "carry archive"
 

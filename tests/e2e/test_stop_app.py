@@ -132,7 +132,8 @@ def test_a_failed_restore_starts_the_app_with_the_old_content(
 ) -> None:
     before = running.content()
     content = sample_archive.read_bytes()
-    running.run("restore", "-f", "-", "--stop-app", feed=content[: len(content) - 2000]).expect(4)
+    ended = running.run("restore", "-f", "-", "--stop-app", feed=content[: len(content) - 2000])
+    ended.expect(4, "scaling the app back: done")
     assert before.changes(running.content()) == []
     assert_runs_again(running)
     assert operator.seen == [2, 0, 2]
@@ -165,10 +166,27 @@ def killed(environment: LiveEnvironment, archive: Path) -> Content:
     return before
 
 
+def test_kill_9_while_the_app_ends_its_sessions_is_not_forgotten(
+    running: LiveEnvironment, operator: MendixOperator, sample_archive: Path
+) -> None:
+    with connect(running.database) as psql:
+        psql.execute("SET application_name = 'psql'")
+        started = running.start("restore", "-f", sample_archive, "--stop-app")
+        wait(lambda: running.app["replicas"] == 0)
+        started.end(signal.SIGKILL)
+        started.ended()
+    assert note(running) == "2"
+    wait(lambda: sessions(running) == 0)
+    ended = running.run("restore", "-f", sample_archive, "--stop-app").expect(0)
+    assert "scaled back to 2 replicas" in ended.out
+    assert_runs_again(running)
+    assert operator.seen == [2, 0, 2]
+
+
 def test_after_kill_9_undo_starts_the_app_again(running: LiveEnvironment, sample_archive: Path) -> None:
     before = killed(running, sample_archive)
     ended = running.run("restore", "--undo").expect(0, "an earlier restore stopped")
-    assert "is whole again, and scaled back to 2 replicas" in ended.out
+    assert "is whole again; it is scaled back to 2 replicas" in ended.out
     assert before.changes(running.content()) == []
     assert_runs_again(running)
 

@@ -153,6 +153,16 @@ def test_without_the_verb_patch_the_rule_is_shown(api: Busy) -> None:
     assert api.app["spec"]["replicas"] == 2
 
 
+def test_the_right_is_checked_for_an_app_that_an_earlier_run_stopped_too(api: Busy) -> None:
+    control(api).stop()
+    api.patchable.clear()
+    with pytest.raises(CheckRefused):
+        control(api).check()
+    api.patchable.add(APPS)
+    control(api).check()
+    assert api.annotations == {NOTE: "2"}
+
+
 def test_checking_the_right_changes_nothing(api: Busy) -> None:
     control(api).check()
     assert (api.app["spec"]["replicas"], api.annotations) == (2, {})

@@ -56,13 +56,14 @@ class KubernetesApp:
         return self._write(lambda _: None)
 
     def check(self) -> None:
-        """The patch of `stop`, which the server judges and does not do. Raises CheckRefused without the right to it.
+        """The patch of `stop`, or of `start_again` for one that is stopped already, which the server judges and does
+        not do. Raises CheckRefused without the right to it.
 
         Any other refusal says nothing about the right: admission webhooks need not know dry runs.
         """
         with self._connected() as (client, reader):
             app = reader.mendix_app(self._environment.name)
-            patch = _stopping(app_scale(app))
+            patch = _stopping(app_scale(app)) or _starting(app_scale(app))
             try:
                 if patch:
                     self._patch(client, app, patch, dry_run=True)

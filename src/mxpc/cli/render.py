@@ -198,7 +198,7 @@ def _restore_lines(report: RestoreReport) -> list[tuple[str, str]]:
 
 def show_undo(session: Session, environment: Environment, *, undone: bool, scaled_back_to: Replicas | None) -> int:
     """What `--undo` did; the exit code."""
-    scaled = f", and scaled back to {scaled_back_to}" if scaled_back_to else ""
+    scaled = f"; it is scaled back to {scaled_back_to}" if scaled_back_to else ""
     if session.as_json:
         value = {"undo": True, "put_back": undone, "scaled_back_to": asdict(scaled_back_to) if scaled_back_to else None}
         session.console.result_json({"command": "restore", "status": "done", **value})

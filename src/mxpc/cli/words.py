@@ -20,6 +20,7 @@ TASK_WORDS = {
     Task.PUT_BACK: "putting the old content back",
     Task.PRUNE_FILES: "deleting files that no document names",
     Task.STOP_APP: "waiting until the app has stopped",
+    Task.START_APP: "scaling the app back",
     Task.BRING_TOOL: "bringing the tool into the pod",
     Task.CARRY_ARCHIVE: "carrying the backup",
 }

@@ -79,6 +79,9 @@ class AppPause:
     def _begin(self, control: AppControl) -> None:
         if self._options.stop_app:
             before = control.look()
+            if before.now.stopped:
+                # There is nothing to write now, and without the right it would come out at the end.
+                control.check()
             # From here on it may be at 0, whatever comes between.
             self._unsettled = True
             self._unsettled = self._noted = control.stop().before_stop is not None
@@ -144,13 +147,14 @@ class AppPause:
             elif self._target.facts().interrupted:
                 raise self._left(cause, "its content is half-way")
             else:
+                self._progress.started(Task.START_APP)
                 self._tell(noted, control.start_again())
         except HalfwayError:
             raise
         except ToolError as error:
             if self._options.stop_app:
                 raise self._left(cause, error.what) from error
-            self._progress.warned(f"{self._environment.name} could not be scaled back: {error.what}")
+            self._progress.warned(f"{self._environment.name}, which an earlier restore stopped, stays so: {error.what}")
         self._unsettled = False
 
     def _tell_vanished(self) -> None:
@@ -162,7 +166,7 @@ class AppPause:
     def _tell(self, noted: Replicas, after: AppScale) -> None:
         if after.now == noted:
             self.scaled_back_to = noted
-            self._progress.noted(f"{self._environment.name} is scaled back to {noted}")
+            self._progress.finished(Task.START_APP)
         else:
             self._progress.warned(
                 f"somebody scaled {self._environment.name} to {after.now} meanwhile, which is left as it is "
@@ -170,7 +174,7 @@ class AppPause:
             )
 
     def _left(self, cause: BaseException | None, reason: str) -> HalfwayError:
-        ended = "the restore is done" if cause is None else f"the restore failed ({_words(cause)})"
+        ended = "the work is done" if cause is None else f"it failed ({_words(cause)})"
         return HalfwayError(
             f"{ended}, and the environment {self._environment.name} stays at 0 replicas",
             evidence=reason,

@@ -208,7 +208,7 @@ def test_a_bug_that_leaves_the_journal_leaves_the_app_stopped(stage: Stage, arch
 
 def test_a_start_that_fails_is_no_success_and_says_the_way(stage: Stage, archive: FileInput) -> None:
     stage.app.fault = broken("start_again", KubernetesError("the API is gone"))
-    with pytest.raises(HalfwayError, match="the restore is done, and the environment") as caught:
+    with pytest.raises(HalfwayError, match="the work is done, and the environment") as caught:
         stage.restore().run(archive)
     assert caught.value.evidence == "the API is gone"
     assert "--undo" in caught.value.hint
@@ -259,7 +259,16 @@ def test_a_login_that_may_not_patch_can_still_restore_after_a_killed_run(stage: 
     stage.stopped(STOPPED)
     stage.app.fault = broken("start_again", REFUSED)
     assert stage.restore(stop_app=False).run(archive).database_restored
-    assert "could not be scaled back" in stage.heard.warnings[-1]
+    assert "stays so: the right to patch" in stage.heard.warnings[-1]
+
+
+def test_a_missing_right_to_start_again_is_found_before_anything_is_touched(stage: Stage, archive: FileInput) -> None:
+    stage.stopped(STOPPED)
+    stage.app.fault = broken("check", REFUSED)
+    with pytest.raises(CheckRefused, match="right to patch"):
+        stage.restore().run(archive)
+    assert stage.database.steps == []
+    assert stage.app.scale == STOPPED
 
 
 def test_an_app_that_no_restore_stopped_is_left_alone(stage: Stage, archive: FileInput) -> None:
