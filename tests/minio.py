@@ -6,7 +6,10 @@ appears there complete. Building takes two to six minutes and some 2 GB of disk,
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import fcntl
+import hashlib
 import json
 import os
 import re
@@ -24,6 +27,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from fakes.openid import AUDIENCE, OpenIdProvider
 from mxpc.demo.processes import ServerProcess, free_ports
 from mxpc.demo.s3 import REGION
 from mxpc.model import KeyLayout, Login, S3Settings
@@ -39,17 +43,16 @@ def minio_program() -> Path:
     """The server's program. Raises ServerUnavailable."""
     cache = Path(os.environ.get("MXPC_SERVERS", PROJECT / ".cache" / "servers"))
     target = cache / f"minio-{VERSION.rpartition('-')[2]}"
-    if not target.exists():
-        if not (go := shutil.which("go")):
-            raise ServerUnavailable("MinIO is built with Go, which is not installed")
-        cache.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix="building-", dir=cache))
-        try:
-            _build(go, work)
-            with contextlib.suppress(OSError):  # somebody else was quicker
-                (work / "minio").rename(target)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
+    if target.exists():
+        return target
+    if not (go := shutil.which("go")):
+        raise ServerUnavailable("MinIO is built with Go, which is not installed")
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "minio.lock").open("w") as lock, tempfile.TemporaryDirectory(prefix="building-", dir=cache) as work:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # minutes of all cores: others wait for it
+        if not target.exists():
+            _build(go, Path(work))
+            (Path(work) / "minio").rename(target)
     return target
 
 
@@ -82,8 +85,10 @@ def _go(argv: list[str], folder: Path, environment: Mapping[str, str]) -> str:
 class Minio:
     """MinIO in a folder of its own, on loopback. Its token service gives keys that have fewer rights."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, *, trusts: OpenIdProvider | None = None) -> None:
+        """`trusts` is the provider whose tokens its token service takes for keys."""
         self._program = minio_program()
+        self._trusts = trusts
         self._folder = work / f"minio-{secrets.token_hex(3)}"
         self._process = ServerProcess("MinIO", work / f"{self._folder.name}.log")
         self._ports = free_ports(2)
@@ -105,6 +110,13 @@ class Minio:
             "MINIO_BROWSER": "off",
             "MINIO_UPDATE": "off",
         }
+        if self._trusts:
+            environment |= {
+                "MINIO_IDENTITY_OPENID_CONFIG_URL": f"{self._trusts.url}/.well-known/openid-configuration",
+                "MINIO_IDENTITY_OPENID_CLIENT_ID": AUDIENCE,
+                "MINIO_IDENTITY_OPENID_CLIENT_SECRET": "unused",
+                "MINIO_IDENTITY_OPENID_ROLE_POLICY": "readwrite",
+            }
         self._process.start(
             [self._program, "server", *addresses, str(self._folder / "data")],
             folder=self._folder,
@@ -157,11 +169,18 @@ class Minio:
         names |= {"SessionToken": "AWS_SESSION_TOKEN"}
         return {variable: re.findall(f"<{tag}>([^<]+)<", answer)[0] for tag, variable in names.items()}
 
+    @property
+    def role(self) -> str:
+        """What it calls the role of the provider's tokens."""
+        return f"arn:minio:iam:::role/{_hash(AUDIENCE)}"
+
     # ----------------------------------------------------------------------------------------------------- inner works
 
     def _ready(self) -> bool:
+        """Its own word for it comes before it knows whom to let in."""
         with contextlib.suppress(OSError):
-            return bool(_opener().open(f"{self.endpoint}/minio/health/ready", timeout=5).status == 200)
+            self._send("GET", "/", "s3")
+            return True
         return False
 
     def _send(self, method: str, path: str, service: str, form: Mapping[str, str] | None = None) -> str:
@@ -173,6 +192,11 @@ class Minio:
         outgoing = urllib.request.Request(prepared.url, raw or None, dict(prepared.headers), method=method)
         with _opener().open(outgoing, timeout=30) as response:
             return str(response.read().decode())
+
+
+def _hash(client: str) -> str:
+    digest = hashlib.sha1(client.encode(), usedforsecurity=False).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def _opener() -> urllib.request.OpenerDirector:
