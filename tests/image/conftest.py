@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from servers import require
 BUILT = Path(__file__).resolve().parents[2] / ".cache" / "image"
 RUN = Path(__file__).with_name("run.sh")
 
+NOTHING: Mapping[str, str] = {}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -48,9 +49,11 @@ def run(image_root: Path, tmp_path: Path) -> Run:
     volume = tmp_path / "volume"
     volume.mkdir()
 
-    def start(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    def start(
+        *arguments: str, variables: Mapping[str, str] = NOTHING, **settings: str
+    ) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "MXPC_IMAGE_BACKUP": str(volume)}
-        environment |= {f"MXPC_IMAGE_{name.upper()}": value for name, value in settings.items()}
+        environment |= {f"MXPC_IMAGE_{name.upper()}": value for name, value in settings.items()} | variables
         return subprocess.run(
             [RUN, *arguments], env=environment, capture_output=True, text=True, check=False, timeout=120
         )
