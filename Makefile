@@ -61,7 +61,7 @@ test: setup
 # The first time it builds kube-apiserver, etcd and kubectl with Go.
 test-cluster: setup
 	@PYTHONPATH=tests $(BIN)/python -m cluster.binaries
-	@$(BIN)/python -m pytest -m cluster $(or $(TESTS),tests/cluster)
+	@$(BIN)/python -m pytest -m cluster -n $(WORKERS) $(or $(TESTS),tests/cluster)
 
 test-faults: setup
 	@$(BIN)/python -m pytest -m faults -n $(WORKERS) $(TESTS)
