@@ -44,6 +44,7 @@ check: setup $(VENV)-audit/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	MYPYPATH=src:tests $(BIN)/mypy --strict -p release
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py
 	$(BIN)/python -m release.licences --check

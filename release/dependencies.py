@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -60,19 +60,19 @@ def pinned(text: str) -> Iterator[tuple[Requirement, tuple[str, ...]]]:
 def applies(requirement: Requirement, system: str, python: str) -> bool:
     """Whether pip would install it there."""
     there = {"sys_platform": system, "python_version": python, "python_full_version": f"{python}.0"}
-    return requirement.marker is None or requirement.marker.evaluate({**default_environment(), **there})
+    return requirement.marker is None or requirement.marker.evaluate(there)
 
 
 def licence(name: str) -> str:
     """The short name of its licence."""
     if name in NOT_INSTALLED_HERE:
         return NOT_INSTALLED_HERE[name]
-    said = metadata.metadata(name)
-    if expression := said.get("License-Expression"):
+    said: dict[str, Any] = dict(metadata.metadata(name).json)
+    if expression := said.get("license_expression"):
         return str(expression)
-    classified = [one.rpartition(" :: ")[2] for one in said.get_all("Classifier") or [] if one.startswith("License ::")]
+    classified = [one.rpartition(" :: ")[2] for one in said.get("classifier", ()) if one.startswith("License ::")]
     names = [LONG_NAMES[one] for one in classified if one in LONG_NAMES]
-    short = said.get("License") or ""
+    short = str(said.get("license") or "")
     if names:
         return " OR ".join(names)
     if short and "\n" not in short and len(short) < 40:

@@ -24,7 +24,7 @@ def check(project: Path, work: Path) -> str:
     """Install the pinned requirements and the wheel, import every module, start every command."""
     python = work / "venv" / "bin" / "python"
     subprocess.run([sys.executable, project / "requirements/make_venv.py", work / "venv"], check=True)
-    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    pip: list[Path | str] = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     run([*pip, "install", "--require-hashes", "-r", project / "requirements/runtime.txt"], work)
     run([*pip, "install", "--no-deps", "--no-index", next((work / "dist").glob("*.whl"))], work)
     run([*pip, "check"], work)
