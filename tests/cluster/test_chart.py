@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cluster.api import Manifest, Refused
-from cluster.charts import REQUIRED, Chart, pod_of
+from cluster.charts import CHART, REQUIRED, Chart, pod_of
 from cluster.environments import KEYS, StoredEnvironment
 from cluster.mendix import VERSION
 from cluster.namespaces import Namespace, ServiceAccount
@@ -81,3 +85,31 @@ def test_role_is_enough_for_its_environment_and_shows_no_other(
         with pytest.raises(Refused, match="403 Forbidden"):
             api.get(version, kind, name, namespace.name)
     api.close()
+
+
+def test_helm_installs_it_says_what_to_do_next_and_leaves_the_backups_when_it_goes(
+    helm: Path, namespace: Namespace, admin_kubeconfig: Path, tmp_path: Path
+) -> None:
+    where = ["--namespace", namespace.name, "--kubeconfig", str(admin_kubeconfig)]
+    surroundings = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+
+    def run(*words: str, feed: str = "") -> str:
+        command = [helm, *words, *where]
+        ended = subprocess.run(command, env=surroundings, input=feed, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    # A server that Go has built by itself does not know its version, so the chart that is installed asks for none.
+    copy = tmp_path / "chart"
+    shutil.copytree(CHART, copy)
+    facts = (CHART / "Chart.yaml").read_text()
+    (copy / "Chart.yaml").write_text(re.sub(r"^kubeVersion: .*$", "", facts, flags=re.MULTILINE))
+    said = run("install", "nightly", str(copy), "--values", "-", feed=json.dumps(REQUIRED))
+    assert f"kubectl -n {namespace.name} create job --from=cronjob/nightly-mxpc-backup backup-now" in said
+    assert f"{REQUIRED['environment']}-database, {REQUIRED['environment']}-file" in said
+    assert namespace.admin.get("batch/v1", "CronJob", "nightly-mxpc-backup", namespace.name)["spec"]["suspend"] is False
+
+    run("uninstall", "nightly")
+    assert namespace.admin.list("batch/v1", "CronJob", namespace.name) == []
+    claims = namespace.admin.list("v1", "PersistentVolumeClaim", namespace.name)
+    assert [claim["metadata"]["name"] for claim in claims] == ["nightly-mxpc-backup"]
