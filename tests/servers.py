@@ -6,7 +6,6 @@ They live in `.cache/servers/` (or the folder that MXPC_SERVERS names), one fold
 from __future__ import annotations
 
 import base64
-import fcntl
 import hashlib
 import json
 import os
@@ -26,6 +25,9 @@ from typing import Any, NoReturn
 import pytest
 
 from mxpc.demo.postgres import IN_A_HURRY, PostgresServer, find_bin_dir
+
+if sys.platform != "win32":
+    import fcntl  # on Windows no server is fetched, and the tests that need none can be collected
 
 PROJECT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = PROJECT / "requirements"
