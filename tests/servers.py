@@ -23,8 +23,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import trustme
 
 from mxpc.demo.postgres import IN_A_HURRY, PostgresServer, find_bin_dir
+from mxpc.demo.processes import unprivileged_user
 
 if sys.platform != "win32":
     import fcntl  # on Windows no server is fetched, and the tests that need none can be collected
@@ -119,6 +121,18 @@ def running_postgres(major: int, folder: Path) -> Iterator[PostgresServer]:
     home.chmod(0o711)
     with PostgresServer(home, bin_dir=bin_dir, settings=IN_A_HURRY) as server:
         yield server
+
+
+def tls_settings(folder: Path, authority: trustme.CA) -> dict[str, str]:
+    """Settings of a server that has TLS for the name localhost; its key and certificate are put into the folder."""
+    certificate = authority.issue_cert("localhost")
+    key, chain = folder / "server.key", folder / "server.crt"
+    certificate.private_key_pem.write_to_path(key)
+    certificate.cert_chain_pems[0].write_to_path(chain)
+    key.chmod(0o600)
+    if user := unprivileged_user():
+        os.chown(key, *user)
+    return {"ssl": "on", "ssl_cert_file": str(chain), "ssl_key_file": str(key)}
 
 
 # -------------------------------------------------------------------------------------------------------------- wheels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,11 +12,10 @@ import trustme
 from integration.postgres.content import load_mini_mendix
 from mxpc.adapters.postgres import PostgresSource, PostgresTarget
 from mxpc.demo.postgres import IN_A_HURRY, PostgresServer
-from mxpc.demo.processes import unprivileged_user
 from mxpc.errors import DatabaseError
 from mxpc.model import DatabaseSettings, TlsMode
 from mxpc.progress import Silent
-from servers import postgres_bin
+from servers import postgres_bin, tls_settings
 from surroundings import new_database
 
 OK, REFUSED = True, False
@@ -64,17 +62,9 @@ def servers(server_folder: Path, postgres_15: PostgresServer) -> Iterator[Server
     authority, stranger = trustme.CA(), trustme.CA()
     for name, one in (("right", authority), ("wrong", stranger)):
         one.cert_pem.write_to_path(folder / f"{name}.pem")
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(folder / "server.key")
-    certificate.cert_chain_pems[0].write_to_path(folder / "server.crt")
-    (folder / "server.key").chmod(0o600)
-    if user := unprivileged_user():
-        os.chown(folder / "server.key", *user)
     settings = {
         **IN_A_HURRY,
-        "ssl": "on",
-        "ssl_cert_file": str(folder / "server.crt"),
-        "ssl_key_file": str(folder / "server.key"),
+        **tls_settings(folder, authority),
         "ssl_ca_file": str(folder / "right.pem"),
         "hba_file": str(folder / "hba.conf"),
     }
