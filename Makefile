@@ -61,9 +61,10 @@ $(VENV)-audit/.installed: $(VENV)/.made requirements/audit.txt
 test: setup
 	@$(BIN)/python -m pytest -m "not faults and not cluster and not image and not dist" -n $(WORKERS) $(TESTS)
 
-# The first time it builds kube-apiserver, etcd and kubectl with Go.
+# The first time it builds kube-apiserver, etcd, kubectl and helm with Go.
 test-cluster: setup
 	@PYTHONPATH=tests $(BIN)/python -m cluster.binaries
+	@PYTHONPATH=tests $(BIN)/python -m gotools
 	@$(BIN)/python -m pytest -m cluster -n $(WORKERS) $(or $(TESTS),tests/cluster)
 
 test-faults: setup
