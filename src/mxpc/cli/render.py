@@ -282,7 +282,7 @@ def _warn_of_extras(session: Session, summary: ArchiveSummary) -> None:
 
 
 def _encrypted_words(summary: ArchiveSummary) -> str:
-    encrypted = f"{words.count(summary.encrypted_count or 0, 'file')} among them encrypted by the app"
+    encrypted = f"{words.count(summary.encrypted_count or 0, 'file')} of it encrypted by the app"
     if summary.keys_known is None:
         return f"{encrypted}; the keys to them are in a file FILE.objects.json, which is not here"
     return f"{encrypted}; the keys to {summary.keys_known:,} of them are there"
