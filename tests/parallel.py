@@ -17,7 +17,7 @@ WAITING = 2
 MOST = 8
 """Each takes up to a gigabyte with its servers."""
 
-APART = ("tests/faults/",)
+APART = ("tests/faults/", "tests/e2e/jump_pod/")
 """Where each test stands for itself."""
 LAST = ("tests/faults/", "tests/unit/")
 """What is short fills the gaps at the end, when no long file is left."""

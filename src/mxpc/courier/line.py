@@ -64,6 +64,10 @@ class Line:
                 self._connection.close()
         self._thread.join()
 
+    def no_more(self) -> None:
+        """The connection that there is will do: when it breaks, that is no news."""
+        self._closing.set()
+
     def _keep_connected(self) -> None:
         try:
             self._go_on()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from mxpc.courier.agreement import Errand
 from mxpc.courier.endpoint import Pace
 from mxpc.courier.line import Patience
-from mxpc.errors import KubernetesError
+from mxpc.errors import Interrupted, KubernetesError
 from mxpc.ports import ArchiveInput, ArchiveSink, Cluster, Manifest, PodShell, RunRegister
 from mxpc.progress import Progress
 from mxpc.workflows.pod_leftovers import remove, remove_leftovers
@@ -92,9 +93,13 @@ class JumpPod:
                 wait_until_ready(
                     self._cluster, self._request.pod_name, self._progress, seconds=self._request.ready_seconds
                 )
-                return do(self._begin())
-            finally:
-                self._remove()
+                carried = do(self._begin())
+            except BaseException:
+                self._remove_surely()
+                raise
+            with suppress(Interrupted):  # too late: the work is done, and its exit code is the truth
+                self._remove_surely()
+            return carried
 
     # ---------------------------------------------------------------------------------------------------------- phases
 
@@ -108,7 +113,8 @@ class JumpPod:
 
     def _begin(self) -> PodWork:
         """Bring what is needed, and let the pod's main process become the tool."""
-        check_running(self._cluster, self._request.pod_name)
+        name = self._request.pod_name
+        check_running(name, self._cluster.get("Pod", name))
         program = bring_tool(self._shell, self._request.tool, self._progress, self._check)
         bringer = Bringer(self._shell, self._progress, self._check)
         for file in (*self._request.files, BroughtFile("program", program.encode())):
@@ -123,6 +129,14 @@ class JumpPod:
             patience=self._request.patience,
             pace=self._request.pace,
         )
+
+    def _remove_surely(self) -> None:
+        try:
+            self._remove()
+        except Interrupted:
+            # It comes once: now nothing cuts this short any more.
+            self._remove()
+            raise
 
     def _remove(self) -> None:
         objects = [(one["kind"], one["metadata"]["name"]) for one in self._objects()]
@@ -155,4 +169,10 @@ class JumpPod:
                 evidence=complaint,
                 hint="the login needs the verbs get and create on pods/exec: docs/jump-pod.md has the role",
             )
-        check_running(self._cluster, self._request.pod_name)
+        try:
+            manifest = self._cluster.get("Pod", self._request.pod_name)
+        except KubernetesError as error:
+            # The API server is away, and so is every way into the pod: how long to wait for it is the line's business.
+            self._progress.noted(f"{error.what}: trying again")
+            return
+        check_running(self._request.pod_name, manifest)

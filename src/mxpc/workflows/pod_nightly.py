@@ -59,7 +59,7 @@ def nightly_objects(rights: Rights, wishes: PodWishes, nightly: Nightly, argumen
         "backoffLimit": RETRIES,
         "activeDeadlineSeconds": wishes.deadline,
         "template": {
-            "metadata": {"labels": dict(NIGHTLY), "annotations": metadata["annotations"]},
+            "metadata": {"labels": {**wishes.labels, **NIGHTLY}, "annotations": metadata["annotations"]},
             "spec": _spec(name, rights, wishes, nightly, arguments),
         },
     }

@@ -71,6 +71,8 @@ class PodWishes:
     """An existing one, used as it is: then neither a service account nor a role is made."""
     annotations: Mapping[str, str] = field(default_factory=dict)
     """Of the service account that is made: how IAM of a cloud knows it."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of the pod: what network policies and identity webhooks choose by."""
     node_selector: Mapping[str, str] = field(default_factory=dict)
     pull_secrets: Sequence[str] = ()
     cpu: Amount = CPU
@@ -107,7 +109,7 @@ def pod_objects(
     name = f"mxpc-jump-pod-{run}"
     made_by = JUMP_POD if ready_before else BY_HAND
     limit = {READY_BEFORE: str(ready_before)} if ready_before else {}
-    metadata = {
+    metadata: dict[str, Any] = {
         "name": name,
         "namespace": rights.environment.namespace,
         "labels": {**made_by, RUN: run, **({KEPT: "true"} if keep else {})},
@@ -116,7 +118,7 @@ def pod_objects(
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": metadata,
+        "metadata": {**metadata, "labels": {**wishes.labels, **metadata["labels"]}},
         "spec": pod_spec(wishes.service_account or name, wishes, _waiting(run, wishes), grace=GRACE),
     }
     return [pod] if wishes.service_account else [*access_objects(metadata, rights, wishes), pod]

@@ -40,9 +40,8 @@ def wait_until_ready(cluster: Cluster, pod: str, progress: Progress, *, seconds:
         time.sleep(POLL_SECONDS)
 
 
-def check_running(cluster: Cluster, pod: str) -> None:
-    """Raise KubernetesError when the pod is gone or has ended."""
-    manifest = cluster.get("Pod", pod)
+def check_running(pod: str, manifest: Manifest | None) -> None:
+    """Raise KubernetesError when the pod is gone, or has ended."""
     if manifest is None:
         raise KubernetesError(f"pod {pod} is gone", hint="somebody or something deleted it while it worked")
     phase = _phase(manifest)

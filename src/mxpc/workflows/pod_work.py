@@ -119,6 +119,11 @@ class PodWork:
         """Run a restore; without an archive, whatever else was asked for."""
         try:
             return self._with_line(lambda: self._feed(archive))
+        except Interrupted:
+            if self._hearing.ended is None:
+                raise
+            # Too late: all is done, and an exit code that says something else would be a lie.
+            return self._carried(self._hearing.ended)
         except KubernetesError as error:
             begun = self._endpoint.outboxes[COMMANDS].was_used and "--dry-run" not in self._errand.arguments
             if begun and self._hearing.ended is None:
@@ -158,6 +163,7 @@ class PodWork:
 
     def _say_goodbye(self) -> None:
         box = self._endpoint.outboxes[COMMANDS]
+        self._line.no_more()
         box.finish()
         deadline = time.monotonic() + GOODBYE_SECONDS
         with self._endpoint.changed:
@@ -186,7 +192,7 @@ class PodWork:
         except BaseException:
             sink.abort()
             raise
-        return Carried(ended, self._line.drops, 0, summary if ended.code in COMPLETE else None)
+        return self._carried(ended, summary if ended.code in COMPLETE else None)
 
     def _feed(self, archive: ArchiveInput | None) -> Carried:
         outbox = self._endpoint.outboxes[INWARD]
@@ -198,7 +204,10 @@ class PodWork:
             if not data:
                 self._progress.finished(Task.CARRY_ARCHIVE)
         outbox.finish()
-        return Carried(self._hearing.wait(), self._line.drops, outbox.sent_again)
+        return self._carried(self._hearing.wait())
+
+    def _carried(self, ended: Ended, summary: ArchiveSummary | None = None) -> Carried:
+        return Carried(ended, self._line.drops, self._endpoint.outboxes[INWARD].sent_again, summary)
 
 
 @dataclass

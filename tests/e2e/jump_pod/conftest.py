@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -98,6 +101,15 @@ class Afar:
     def break_the_line(self, **plan: Any) -> None:
         """The streams of kubectl meet trouble from now on."""
         (self.kubelet.folder / "faults.json").write_text(json.dumps(plan))
+
+    def drop_the_line(self) -> None:
+        """Every kubectl that leads into a pod ends now."""
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                variables = (entry / "environ").read_bytes()
+                words = (entry / "cmdline").read_bytes()
+                if f"MXPC_KUBELET={self.kubelet.folder}\0".encode() in variables and b"standin/kubectl.py" in words:
+                    os.kill(int(entry.name), signal.SIGKILL)
 
     def faults(self) -> int:
         """How many there were."""

@@ -142,6 +142,20 @@ def test_lost_pod_in_a_restore_is_told_and_undone(afar: Afar) -> None:
     assert before.changes(afar.live.content()) == []
 
 
+def test_api_server_that_is_away_for_a_while_ends_nothing(afar: Afar) -> None:
+    backup = afar.live.home / "backup.tar.gz"
+    with connect(afar.live.database) as blocker, blocker.transaction():
+        blocker.execute('LOCK TABLE "crm$customer"')
+        running = afar.start("backup", "-v", "-f", backup)
+        wait_until(lambda: waiting_sessions(afar.live, DUMP, "Lock"), running)
+        afar.api.refusals["get", "Pod"] = 403, "the API server is not itself"
+        afar.drop_the_line()
+        time.sleep(1.5)
+        afar.api.refusals.clear()
+    running.ended().expect(0, "refused to get pods", "trying again", "connecting again")
+    assert afar.left() == []
+
+
 def test_leftovers_name_nothing_secret(afar: Afar) -> None:
     afar.run("backup", "-f", afar.live.home / "backup.tar.gz").expect(0)
     told: list[Manifest] = [json.loads(text) for text in afar.api.bodies]

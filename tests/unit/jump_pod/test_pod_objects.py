@@ -74,6 +74,7 @@ def test_wishes_reach_the_pod() -> None:
     wishes = PodWishes(
         image="registry.example.com/postgres:17",
         service_account="for-backups",
+        labels={"azure.workload.identity/use": "true"},
         node_selector={"disk": "fast"},
         pull_secrets=["login"],
         memory=Amount("1Gi", "4Gi"),
@@ -81,6 +82,7 @@ def test_wishes_reach_the_pod() -> None:
     )
     objects = pod_objects("run", RIGHTS, wishes, ready_before=1)
     assert [item["kind"] for item in objects] == ["Pod"]
+    assert objects[0]["metadata"]["labels"]["azure.workload.identity/use"] == "true"
     spec = objects[0]["spec"]
     assert spec["serviceAccountName"] == "for-backups"
     assert spec["nodeSelector"] == {"kubernetes.io/os": "linux", "disk": "fast"}

@@ -42,6 +42,7 @@ class PodOptions:
     postgres_major: int
     service_account: str | None
     service_account_annotation: tuple[tuple[str, str], ...]
+    pod_label: tuple[tuple[str, str], ...]
     node_selector: tuple[tuple[str, str], ...]
     image_pull_secret: tuple[str, ...]
     resources: tuple[str, ...]
@@ -72,6 +73,7 @@ class PodOptions:
             image=self.image or f"docker.io/library/postgres:{self.postgres_major}",
             service_account=self.service_account,
             annotations=dict(self.service_account_annotation),
+            labels=dict(self.pod_label),
             node_selector={**(node_selector or {}), **dict(self.node_selector)},
             pull_secrets=self.image_pull_secret,
             user=_user(self.run_as_user),
@@ -107,6 +109,13 @@ def pod_options() -> Sequence[Option]:
             type=pair,
             multiple=True,
             help="For the service account that is made, like eks.amazonaws.com/role-arn=ARN.",
+        ),
+        click.option(
+            "--pod-label",
+            metavar="NAME=VALUE",
+            type=pair,
+            multiple=True,
+            help="For the pod, like azure.workload.identity/use=true, or one that a network policy lets through.",
         ),
         click.option(
             "--node-selector", metavar="NAME=VALUE", type=pair, multiple=True, help="Label that the node must have."

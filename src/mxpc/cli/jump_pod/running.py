@@ -87,6 +87,8 @@ def run(given: Given, carries: Carries, do: Callable[[JumpPod], Carried], *, spo
 
 
 def _show(given: Given, pod: str, carried: Carried) -> int:
+    from mxpc.cli import words
+
     session, ended = given.session, carried.ended
     if session.as_json and ended.result.strip():
         value = json.loads(ended.result)
@@ -98,7 +100,7 @@ def _show(given: Given, pod: str, carried: Carried) -> int:
         if ended.result.strip():
             session.console.result(ended.result.rstrip("\n"))
         if ended.code in (0, 7) and not session.quiet:
-            lost = f", {carried.drops} lost connections made up for" if carried.drops else ""
+            lost = f", {words.count(carried.drops, 'lost connection')} made up for" if carried.drops else ""
             checked = "; every byte was checked on arrival" if carried.summary else ""
             session.console.result(f"{'through':<16}pod {pod}{lost}{checked}")
     return ended.code
