@@ -43,6 +43,6 @@ tar -xzf pyinstaller-*.tar.gz
 cd pyinstaller-*/bootloader
 "$prefix/bin/python3" ./waf --static-zlib all
 mkdir "$prefix/bootloader"
-cp ../PyInstaller/bootloader/*/run "$prefix/bootloader/"
+cp build/release/run "$prefix/bootloader/"
 
 "$prefix/bin/python3" -c 'import bz2, ctypes, lzma, ssl, sys, zlib; print(sys.version, ssl.OPENSSL_VERSION)'
