@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -9,7 +11,7 @@ from click.testing import CliRunner
 from mxpc.cli.backup import command as backup
 from mxpc.cli.jump_pod.options import PodOptions, duration, pod_options
 from mxpc.cli.jump_pod.options import parameters as as_parameters
-from mxpc.cli.jump_pod.pass_on import arguments
+from mxpc.cli.jump_pod.pass_on import arguments, object_keys, refuse_what_makes_no_sense
 from mxpc.cli.restore import command as restore
 from mxpc.errors import RequestError
 from mxpc.workflows.pod_objects import PodWishes
@@ -75,6 +77,23 @@ def test_cluster_may_choose_the_user() -> None:
 def test_requests_that_make_no_sense(words: tuple[str, ...]) -> None:
     with pytest.raises(RequestError):
         wishes(*words)
+
+
+def test_keys_to_encrypted_files_are_brought_along(tmp_path: Path) -> None:
+    archive, beside, other = (tmp_path / name for name in ("a.tar.gz", "a.tar.gz.objects.json", "other.json"))
+    assert object_keys(str(archive), None) == ((), ())
+    beside.write_text("beside")
+    other.write_text("other")
+    for named, content in ((None, b"beside"), (str(other), b"other")):
+        words, (file,) = object_keys(str(archive), named)
+        assert words == ("--objects-file", f"../{file.name}")
+        assert file.content == content
+    assert object_keys("-", None) == ((), ())
+
+
+def test_what_would_be_lost_in_the_pod_is_refused() -> None:
+    with pytest.raises(RequestError, match="keep-encrypted"):
+        refuse_what_makes_no_sense({"keep_encrypted": True})
 
 
 def passed_on(inner: click.Command, *words: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from mxpc.workflows.pod_tool import BroughtFile
 
 HERE = frozenset(
     {"namespace", "environment", "file", "kubeconfig", "context", "credentials_dir", "help", "version"}
-    | {"db_sslrootcert", "storage_ca_file"}
+    | {"db_sslrootcert", "storage_ca_file", "objects_file"}
 )
 """What is for this side alone, or names files of this machine."""
 _CERTIFICATES = {"db_sslrootcert": "--db-sslrootcert", "storage_ca_file": "--storage-ca-file"}
@@ -50,6 +50,18 @@ def certificates(common: Common) -> tuple[tuple[str, ...], tuple[BroughtFile, ..
     return tuple(words), tuple(files)
 
 
+def object_keys(file: str | None, named: str | None) -> tuple[tuple[str, ...], tuple[BroughtFile, ...]]:
+    """As `certificates`, for the keys to encrypted files: the file that is named, else the one beside the archive."""
+    from mxpc.adapters.objects_file import objects_file_of
+
+    beside = objects_file_of(file) if file and file != "-" else None
+    path = named or (str(beside) if beside and beside.is_file() else None)
+    if path is None:
+        return (), ()
+    name = "objects.json"
+    return ("--objects-file", f"../{name}"), (BroughtFile(name, _content(path, "--objects-file")),)
+
+
 def _content(path: str, option: str) -> bytes:
     try:
         return Path(path).read_bytes()
@@ -71,4 +83,10 @@ def refuse_what_makes_no_sense(given: Mapping[str, Any]) -> None:
         raise RequestError(
             "--credentials-dir does not go with jump-pod",
             hint="The pod reads the credentials from Kubernetes, so that they never leave the cluster.",
+        )
+    if given.get("keep_encrypted"):
+        raise RequestError(
+            "--keep-encrypted does not go with jump-pod",
+            evidence="the keys to the files are in a file of their own, which does not come out of the pod",
+            hint="Use `backup` where the database and the file storage can be reached.",
         )

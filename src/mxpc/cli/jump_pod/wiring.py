@@ -17,7 +17,7 @@ from mxpc.adapters.kubeconfig import find_access
 from mxpc.adapters.kubectl import KubectlShell, find_kubectl
 from mxpc.adapters.run_locks import RunLocks
 from mxpc.adapters.storage_instance import Part, secret_name, storage_instance_name
-from mxpc.cli.jump_pod.pass_on import certificates
+from mxpc.cli.jump_pod.pass_on import certificates, object_keys
 from mxpc.courier.agreement import Carries, Errand
 from mxpc.courier.line import Patience
 from mxpc.errors import KubernetesError, RequestError
@@ -84,6 +84,9 @@ def _request(
     life = given.life
     tool = _tool(life["tool"])
     words, files = certificates(given.common)
+    if carries is Carries.IN:
+        more_words, more_files = object_keys(given.file, given.inner.get("objects_file"))
+        words, files = (*words, *more_words), (*files, *more_files)
     request = PodRequest(
         run=secrets.token_hex(4),
         rights=find_rights(cluster, given.environment, given.common, progress),
