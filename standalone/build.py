@@ -32,7 +32,8 @@ COMMANDS = PROJECT / "src" / "mxpc" / "cli"
 LATE_IMPORTS = (
     "psycopg_binary.pq",
     "psycopg_binary._psycopg",
-    *(f"mxpc.cli.{one.stem}" for one in COMMANDS.glob("[a-z]*.py")),
+    *(".".join(("mxpc.cli", *one.relative_to(COMMANDS).with_suffix("").parts)) for one in COMMANDS.rglob("[a-z]*.py")),
+    *(f"mxpc.cli.{one.parent.name}" for one in COMMANDS.glob("*/__init__.py")),
 )
 """What no `import` names."""
 LEFT_OUT = (
