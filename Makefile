@@ -71,11 +71,13 @@ test-faults: setup
 	@$(BIN)/python -m pytest -m faults -n $(WORKERS) $(TESTS)
 
 # Builds the Dockerfile on a bare Debian, then runs the round trips inside the result; 3 means that it cannot be built here.
+# Left out is a test that opens /dev/stdin by its name: the pipe is root's, the image's user is not. `-f -` is tested.
 test-image: setup
 	@$(BIN)/python tests/image/build.py .cache/image; built=$$?; \
 	if [ $$built = 3 ]; then exit 0; elif [ $$built != 0 ]; then exit $$built; fi; \
 	MXPC_COMMAND=$(CURDIR)/tests/image/run.sh $(BIN)/python -m pytest -m "not faults" tests/image \
-	  tests/e2e/test_round_trip.py $(TESTS)
+	  tests/e2e/test_round_trip.py $(TESTS) \
+	  --deselect tests/e2e/test_round_trip.py::test_verify_and_inspect_read_standard_input
 
 # What can be known of a release before it is one; TAG=v1.2.3 for a release itself.
 release-check: setup
