@@ -107,7 +107,7 @@ def test_interrupted_backup_leaves_nothing_unless_it_was_in_place_already(
     stage.source.check_tidy(ended)
     assert ended.code in (0, 128 + number, -number), str(ended)
     if file.exists():
-        # Between the rename and the report it ends as interrupted, too.
+        assert ended.code == 0, "the exit code says that there is no archive"
         expect_complete(stage, file)
     else:
         assert ended.code != 0

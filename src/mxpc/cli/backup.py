@@ -8,7 +8,9 @@ import click
 
 from mxpc.cli.options import Common, common_options, environment_options, file_option, halves, only_option, work_options
 from mxpc.cli.session import Session
+from mxpc.cli.signals import Interruptions
 from mxpc.model import Half
+from mxpc.ports import ArchiveSink
 
 
 @click.command("backup", short_help="Write a backup.")
@@ -110,13 +112,30 @@ def command(
             wiring.settings.app,
             wiring.source_database(),
             wiring.file_store(),
-            lambda: open_destination(file),
+            lambda: _BoundToAppear(open_destination(file), session.interruptions),
             options,
             progress,
             keep_encrypted=keys,
         )
     show_backup(session, report, file, progress.warnings, keys.name if keys else "")
     return 7 if strict and report.has_warnings else 0
+
+
+class _BoundToAppear:
+    """A sink whose commit is not interrupted, and nothing after it: the exit code says whether the archive is there."""
+
+    def __init__(self, sink: ArchiveSink, interruptions: Interruptions | None) -> None:
+        self._sink = sink
+        self._interruptions = interruptions
+        self.can_patch = sink.can_patch
+        self.write = sink.write
+        self.patch = sink.patch
+        self.abort = sink.abort
+
+    def commit(self) -> None:
+        if self._interruptions:
+            self._interruptions.forbid()
+        self._sink.commit()
 
 
 def _is_archive_name(file: str) -> bool:

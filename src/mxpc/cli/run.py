@@ -21,7 +21,7 @@ def run(arguments: Sequence[str], program: str = PROGRAM) -> int:
 
     session = Session(Console())
     try:
-        with interruptible(session.console.message):
+        with interruptible(session.console.message) as session.interruptions:
             outcome = app.main(list(arguments), prog_name=program, standalone_mode=False, obj=session)
         return outcome if isinstance(outcome, int) else 0
     except click.ClickException as cause:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from mxpc.cli.console import Console
+from mxpc.cli.signals import Interruptions
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Session:
     quiet: bool = False
     verbose: bool = False
     as_json: bool = False
+    interruptions: Interruptions | None = None
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
     @property

@@ -10,24 +10,38 @@ from types import FrameType
 from mxpc.errors import Interrupted
 
 
+class Interruptions:
+    """What a signal does: the first one raises Interrupted in the main thread, unless it comes too late."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._begun = False
+        self._too_late = False
+
+    def handle(self, number: int, _frame: FrameType | None) -> None:
+        """A signal has come."""
+        if self._too_late:
+            self._say("too late to interrupt: this is done in a moment")
+        elif self._begun:
+            self._say("still cleaning up; one moment")
+        else:
+            self._begun = True
+            raise Interrupted(number)
+
+    def forbid(self) -> None:
+        """From here on signals are too late: an exit code that says "interrupted" would be a lie."""
+        self._too_late = True
+
+
 @contextmanager
-def interruptible(say: Callable[[str], None]) -> Iterator[None]:
+def interruptible(say: Callable[[str], None]) -> Iterator[Interruptions]:
     """SIGINT, SIGTERM, SIGHUP and Windows' SIGBREAK raise Interrupted in the main thread; later ones only say that all
     is being ended."""
-    begun = False
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        nonlocal begun
-        if begun:
-            say("still cleaning up; one moment")
-            return
-        begun = True
-        raise Interrupted(number)
-
+    interruptions = Interruptions(say)
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), handle) for name in names}
+    before = {name: signal.signal(getattr(signal, name), interruptions.handle) for name in names}
     try:
-        yield
+        yield interruptions
     finally:
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
