@@ -6,7 +6,7 @@ All ports may be used from several threads unless their docstring says otherwise
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -286,6 +286,12 @@ Manifest = dict[str, Any]
 
 class Cluster(Protocol):
     """The objects of one namespace. One thread. Raises KubernetesError, or RequestError for what can never be."""
+    def present(self, most: int) -> Set[bytes] | None:
+        """Short names of the blobs that are there, in the layout in use; by listing, at most so many objects.
+
+        None when there are more, or the identity may not list: ask for each blob then.
+        """
+
 
     def create(self, manifest: Manifest) -> Manifest:
         """Make an object; as it is there now. One of that name that is there already counts as made."""

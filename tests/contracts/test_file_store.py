@@ -22,7 +22,7 @@ from mxpc.adapters.google import GoogleFileStore
 from mxpc.adapters.s3 import S3FileStore
 from mxpc.demo.s3 import S3Server
 from mxpc.errors import ArchiveError, BlobChanged, BlobForbidden, BlobNotFound, FileStoreError
-from mxpc.model import BlobStat, GoogleSettings, KeyLayout, Login
+from mxpc.model import BlobStat, GoogleSettings, KeyLayout, Login, short_name
 from mxpc.ports import FileStore
 from surroundings import new_bucket
 
@@ -280,6 +280,19 @@ def test_list_gives_every_blob_once(store: FileStore, digest: Callable[[bytes], 
 def test_list_without_the_right_is_forbidden(make_store: MakeStore) -> None:
     with pytest.raises(BlobForbidden, match="list"):
         list(make_store(may_list=False).list())
+
+
+def test_present_names_what_is_there_unless_it_is_too_much(store: FileStore) -> None:
+    blobs = [str(uuid.uuid4()) for _ in range(5)]
+    for name in blobs:
+        put(store, name, b"x")
+    there = {short_name(name) for name in blobs}
+    assert store.present(5) == there
+    assert store.present(4) is None
+
+
+def test_present_is_unknown_without_the_right_to_list(make_store: MakeStore) -> None:
+    assert make_store(may_list=False).present(5) is None
 
 
 def test_the_probe_counts_what_it_finds(store: FileStore, blob: str) -> None:

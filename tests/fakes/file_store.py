@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mxpc.errors import BlobChanged, BlobForbidden, BlobNotFound, FileStoreError
-from mxpc.model import BlobStat, KeyLayout, OpenedBlob, Probe
+from mxpc.model import BlobStat, KeyLayout, OpenedBlob, Probe, short_name
 
 Hook = Callable[[str, str], None]
 """Called with the method's name and the blob before anything happens, in the caller's thread: may raise or wait."""
@@ -93,6 +93,12 @@ class MemoryFileStore:
         with self._lock:
             self.contents.pop(blob, None)
             self.encryption.pop(blob, None)
+
+    def present(self, most: int) -> set[bytes] | None:
+        self._called("present", "")
+        if not self.may_list or len(self.contents) > most:
+            return None
+        return {short_name(blob) for blob in self.contents}
 
     def list(self) -> Iterator[BlobStat]:
         self._called("list", "")

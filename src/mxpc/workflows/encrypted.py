@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from mxpc.errors import FileStoreError
 from mxpc.model import (
@@ -155,6 +155,10 @@ class StoreWithKeys:
     def delete(self, blob: str) -> None:
         """See FileStore."""
         self._store.delete(blob)
+
+    def present(self, most: int) -> Set[bytes] | None:
+        """See FileStore."""
+        return self._store.present(most)
 
     def list(self) -> Iterator[BlobStat]:
         """See FileStore."""

@@ -115,7 +115,7 @@ class Restoring:
             entries = self._entries(reader, halves, to_the_end=to_the_end)
             if Half.FILES in halves and self._uploader:
                 self._progress.started(Task.UPLOAD_FILES, **self._file_totals())
-                self._uploader.upload(entries)
+                self._uploader.upload(entries, self._plan.summary.blob_count if self._plan.summary else None)
                 self._progress.finished(Task.UPLOAD_FILES)
             else:
                 for _ in entries:

@@ -7,7 +7,7 @@ somebody's file. Before a blob is sent, its name goes into the journal.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Set
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -20,6 +20,11 @@ from mxpc.streams import Concurrency, ordered_map, unordered_map
 
 SMALL = 8 << 20
 """Blobs up to this size travel whole and in parallel; bigger ones are streamed, one after another."""
+WORTH_LISTING = 500
+"""From so many blobs on the storage is listed once, as far as it has about as many: what is not there need not be
+looked for one by one."""
+MOST_LISTED = 300_000
+"""Names held in memory: 30 MB."""
 BATCH = 256
 """Blobs that go into the journal with one commit."""
 
@@ -66,10 +71,13 @@ class Uploader:
         self._window = max_held_bytes // 2
         self._check = check
         self._progress = progress
+        self._present: Set[bytes] | None = None
         self.report = UploadReport()
 
-    def upload(self, entries: Iterator[ArchiveEntry]) -> None:
-        """Send every blob of `entries`; the content is read from them in order."""
+    def upload(self, entries: Iterator[ArchiveEntry], count: int | None = None) -> None:
+        """Send every blob of `entries`; the content is read from them in order. `count`: how many, if that is known."""
+        if count and count >= WORTH_LISTING:
+            self._present = self._store.present(min(count + WORTH_LISTING, MOST_LISTED))
         with closing(self._looked_at(entries)) as looked_at:
             for one in unordered_map(
                 self._noted(looked_at),
@@ -117,8 +125,13 @@ class Uploader:
 
     def _look(self, held: _Held) -> _Held:
         self._check()
-        stat = look_at(self._store, held.blob)
+        stat = self._find(held.blob)
         return _Held(held.blob, held.content, there=stat is not None and self._same(stat, held.content))
+
+    def _find(self, blob: str) -> BlobStat | None:
+        if self._present is not None and short_name(blob) not in self._present:
+            return None
+        return look_at(self._store, blob)
 
     def _same(self, stat: BlobStat, content: bytes) -> bool:
         if stat.size == len(content):
@@ -136,7 +149,7 @@ class Uploader:
         return one
 
     def _send_big(self, entry: ArchiveEntry, blob: str, size: int) -> None:
-        stat = look_at(self._store, blob)
+        stat = self._find(blob)
         if stat is None:
             self._note([blob])
             self._store.put(blob, size, self._checked(_chunks(entry)))
