@@ -184,12 +184,19 @@ class SourceDatabase(Protocol):
         """The unfinished restore that this database is in, if any."""
 
 
+class Stopping(Protocol):
+    """How long work in several threads learns that it has to end."""
+
+    def on_stop(self, action: Callable[[], None]) -> AbstractContextManager[None]:
+        """While the context lasts, `action` is called, from another thread, when all has to end."""
+
+
 class TargetDatabase(Protocol):
-    """The database that is restored into. One thread, except `facts`.
+    """The database that is restored into. One thread, except `facts` and `restore`.
 
     The order of calls is: `exclusive` (around all), `put_back` when a restore was interrupted, `park`, `restore`,
-    then either `accept` or `put_back`. Killed anywhere in between, the next run finds the state with `facts` and
-    `put_back` brings it to the old content, or, once `accept` had begun, to the new.
+    `mark_restored`, then either `accept` or `put_back`. Killed anywhere in between, the next run finds the state with
+    `facts` and `put_back` brings it to the old content, or, once `accept` had begun, to the new.
     """
 
     def facts(self) -> TargetFacts:
@@ -208,13 +215,16 @@ class TargetDatabase(Protocol):
         set aside.
         """
 
-    def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
+    def restore(self, dump: ByteReader, stop: Stopping) -> tuple[str, ...]:
         """Feed a custom-format dump to pg_restore. Returns warnings about what was skipped as harmless.
 
-        With more than one job the dump is read to its end first, and takes its size of temporary disk.
+        May be called for several parts of one dump, from several threads at once; `stop` ends it.
 
         Raises DatabaseError with pg_restore's own line when anything else failed; the parked content is untouched.
         """
+
+    def mark_restored(self) -> None:
+        """All parts are in: write it into the journal, durably. `accept` asks for it."""
 
     def note_added(self, blobs: Sequence[str]) -> None:
         """Write into the journal, durably, that these blobs are about to be added to the file storage."""
@@ -276,6 +286,12 @@ class FileStore(Protocol):
     def delete(self, blob: str) -> None:
         """Remove a blob; nothing happens when it is not there."""
 
+    def present(self, most: int) -> Set[bytes] | None:
+        """Short names of the blobs that are there, in the layout in use; by listing, at most so many objects.
+
+        None when there are more, or the identity may not list: ask for each blob then.
+        """
+
     def list(self) -> Iterator[BlobStat]:
         """Every blob of the layout in use, in the store's order, in constant memory. Needs the right to list."""
 
@@ -286,12 +302,6 @@ Manifest = dict[str, Any]
 
 class Cluster(Protocol):
     """The objects of one namespace. One thread. Raises KubernetesError, or RequestError for what can never be."""
-    def present(self, most: int) -> Set[bytes] | None:
-        """Short names of the blobs that are there, in the layout in use; by listing, at most so many objects.
-
-        None when there are more, or the identity may not list: ask for each blob then.
-        """
-
 
     def create(self, manifest: Manifest) -> Manifest:
         """Make an object; as it is there now. One of that name that is there already counts as made."""

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar, cast
 
 from mxpc.errors import ToolError
 
-__all__ = ["Abandoned", "Concurrency", "ordered_map", "pause", "unordered_map"]
+__all__ = ["Abandoned", "Concurrency", "Stop", "Stopped", "Team", "ordered_map", "pause", "unordered_map"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,6 +24,109 @@ R = TypeVar("R")
 
 class Abandoned(ToolError):
     """Nobody waits for this piece of work any more. Raised by `pause` in a worker; never reaches the consumer."""
+
+
+class Stopped(Exception):
+    """Another piece of the same work failed, and says why: this one need not go on."""
+
+
+class Stop:
+    """Says once, to all threads of one work, that it has to end. May be used from any thread."""
+
+    def __init__(self) -> None:
+        self._said = threading.Event()
+        self._lock = threading.Lock()
+        self._actions: dict[object, Callable[[], None]] = {}
+
+    def set(self) -> None:
+        """Say it, and call what waits for it. May be repeated."""
+        with self._lock:
+            self._said.set()
+            actions, self._actions = list(self._actions.values()), {}
+        for action in actions:
+            action()
+
+    def is_set(self) -> bool:
+        return self._said.is_set()
+
+    def check(self) -> None:
+        """Raise Stopped when it was said."""
+        if self._said.is_set():
+            raise Stopped
+
+    @contextmanager
+    def on_stop(self, action: Callable[[], None]) -> Iterator[None]:
+        """While the context lasts, `action` is called when it is said, in the thread that says it. Raises Stopped when
+        it was said before.
+        """
+        key = object()
+        with self._lock:
+            self.check()
+            self._actions[key] = action
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._actions.pop(key, None)
+
+
+class Team:
+    """Threads that do pieces of work, of which some lead to others. Leaving the context waits for all of them.
+
+    The first error sets `stop`, and is raised when the context is left; Stopped when somebody else had set it. An error
+    inside of the context sets it as well.
+    """
+
+    def __init__(self, workers: int, stop: Stop) -> None:
+        self._stop = stop
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mxpc-team")
+        self._changed = threading.Condition()
+        self._unfinished = 0
+        self._error: BaseException | None = None
+
+    def begin(self, work: Callable[[], None]) -> None:
+        """Do this in one of the threads, in the order of the calls. From any thread, while the context lasts."""
+        with self._changed:
+            self._unfinished += 1
+        self._pool.submit(self._do, work)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        try:
+            self._stop.check()
+            work()
+        except BaseException as error:
+            with self._changed:
+                # What fails once all has to end fails because of that.
+                if self._error is None and not self._stop.is_set():
+                    self._error = error
+            self._stop.set()
+        finally:
+            with self._changed:
+                self._unfinished -= 1
+                self._changed.notify_all()
+
+    def __enter__(self) -> Team:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._wait()
+        finally:
+            if kind is not None or self._unfinished:
+                self._stop.set()
+            self._pool.shutdown(wait=True)
+        if kind is None:
+            self._raise()
+
+    def _wait(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._unfinished)
+
+    def _raise(self) -> None:
+        if self._error:
+            raise self._error
+        self._stop.check()
 
 
 class Concurrency:

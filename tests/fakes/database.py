@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from mxpc.errors import CheckRefused, DatabaseError
 from mxpc.model import DatabaseFacts, FileDocument, FileTotals, InterruptedRestore, TargetFacts
-from mxpc.ports import ByteReader
+from mxpc.ports import ByteReader, Stopping
 
 FACTS = DatabaseFacts("15.18", 15, 9_730_584, "SampleApp", "1.0.0.40", "10.9.0.31759")
 TARGET = TargetFacts(
@@ -126,14 +126,16 @@ class MemoryTarget:
         self.parked = (self.app, self.documents)
         self.app, self.documents = None, []
 
-    def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
+    def restore(self, dump: ByteReader, stop: Stopping) -> tuple[str, ...]:
         self._step("restore")
         content = io.BytesIO()
         while data := dump.read(1 << 16):
             content.write(data)
         self.app, self.documents = self.restored(content.getvalue())
-        self._step("restored")
         return ()
+
+    def mark_restored(self) -> None:
+        self._step("restored")
 
     def note_added(self, blobs: Sequence[str]) -> None:
         self._step("note_added")

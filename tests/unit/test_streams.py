@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mxpc.errors import FileStoreError
-from mxpc.streams import Abandoned, Concurrency, ordered_map, pause, unordered_map
+from mxpc.streams import Abandoned, Concurrency, Stop, Stopped, Team, ordered_map, pause, unordered_map
 
 Map = Callable[..., Iterator[int]]
 both = pytest.mark.parametrize("mapping", [ordered_map, unordered_map])
@@ -291,3 +291,80 @@ def test_a_map_obeys_its_concurrency_while_it_runs() -> None:
 
     assert list(ordered_map(range(60), work, workers=concurrency, max_ahead=16)) == list(range(60))
     assert running.most_count <= 8
+
+
+# ----------------------------------------------------------------------------------------------------------- stop, team
+
+
+def test_stop_calls_what_waits_for_it_once_and_only_while_it_waits() -> None:
+    stop, called = Stop(), []
+    with stop.on_stop(lambda: called.append("early")):
+        pass
+    with stop.on_stop(lambda: called.append("waiting")):
+        stop.check()
+        stop.set()
+        stop.set()
+        with pytest.raises(Stopped):
+            stop.check()
+    with pytest.raises(Stopped), stop.on_stop(lambda: called.append("late")):
+        pytest.fail("it was said before")
+    assert called == ["waiting"]
+
+
+def test_a_team_does_what_its_pieces_add() -> None:
+    done: list[int] = []
+    with Team(3, Stop()) as team:
+
+        def work(number: int) -> None:
+            done.append(number)
+            if number < 20:
+                team.begin(lambda: work(number * 2))
+                team.begin(lambda: work(number * 2 + 1))
+
+        team.begin(lambda: work(1))
+    assert sorted(done) == list(range(1, 40))
+
+
+def test_the_first_error_of_a_team_ends_the_others_and_is_raised() -> None:
+    stop, ended = Stop(), threading.Event()
+
+    def waits() -> None:
+        with stop.on_stop(ended.set):
+            assert ended.wait(10)
+            raise FileStoreError("ended by the stop")
+
+    def fails() -> None:
+        raise FileStoreError("the first")
+
+    def all_of_them() -> None:
+        with Team(2, stop) as team:
+            team.begin(waits)
+            team.begin(fails)
+            team.begin(lambda: pytest.fail("begun after the error"))
+
+    with pytest.raises(FileStoreError, match="the first"):
+        all_of_them()
+    assert stop.is_set()
+
+
+def test_a_team_that_others_stopped_says_so() -> None:
+    stop = Stop()
+    with pytest.raises(Stopped), Team(1, stop) as team:
+        team.begin(stop.set)
+
+
+def test_an_error_beside_a_team_ends_its_pieces() -> None:
+    stop, ended = Stop(), threading.Event()
+
+    def waits() -> None:
+        with stop.on_stop(ended.set):
+            assert ended.wait(10)
+
+    def interrupted() -> None:
+        with Team(1, stop) as team:
+            team.begin(waits)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert stop.is_set()

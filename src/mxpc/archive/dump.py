@@ -19,7 +19,7 @@ from mxpc.archive.dumpwrite import int_bytes, toc_bytes
 from mxpc.archive.layout import shown
 from mxpc.archive.trouble import cut_short, damaged, located
 from mxpc.errors import ArchiveError
-from mxpc.model import DumpFacts
+from mxpc.model import DataBlock, DumpFacts
 from mxpc.ports import ByteReader
 
 _LARGE_OBJECTS = "BLOBS"
@@ -49,10 +49,14 @@ class DumpStream:
         self._toc, self._cursor = read_toc(reader)
         self._version_row: dict[str, str | None] = {}
         self._row_counts: dict[int, int] = {}
+        self._blocks: list[DataBlock] = []
 
     @property
     def facts(self) -> DumpFacts:
-        """Header and table of contents; with the app once `check` came by its row, and with row counts after it."""
+        """Header and table of contents; with the app once `check` came by its row, and with row counts after it.
+
+        Where the data are is known as far as they were looked at.
+        """
         row = self._version_row
         return replace(
             self._toc.facts,
@@ -60,6 +64,7 @@ class DumpStream:
             model_version=row.get("modelversionnumber"),
             mendix_version=row.get("mendixversion"),
             row_counts=dict(self._row_counts),
+            data_blocks=tuple(self._blocks),
         )
 
     def check(self, on_bytes: Callable[[int], None] = lambda _: None) -> DumpFacts:
@@ -96,6 +101,22 @@ class DumpStream:
         target = self._target_version(version)
         return _Stream(self._rewritten(target, frozenset(leave_out), checked=checked))
 
+    def excerpt(
+        self, keep: Collection[int], blocks: Iterable[DataBlock] = (), *, version: tuple[int, ...] | None = None
+    ) -> ByteReader:
+        """A dump of the entries with these ids alone, in an archive version that is at most `version`.
+
+        `blocks`, in their order, are the data of all entries among them that have some: they lie behind what was read
+        so far, and what is between is passed over. Without data it may be asked for at any time and any number of
+        times, from any thread.
+        """
+        return _Stream(self._excerpt(frozenset(keep), tuple(blocks), self._target_version(version)))
+
+    def _excerpt(self, keep: frozenset[int], blocks: tuple[DataBlock, ...], target: Version) -> Iterator[bytes]:
+        yield from toc_bytes(self._toc, target, [one for one in self._toc.entries if one.facts.dump_id in keep])
+        for start, end in _stretches(blocks):
+            yield from self._cursor.between(start, end)
+
     # ------------------------------------------------------------------------------------------------------- checking
 
     def _located(self, error: ArchiveError, entry: TocEntry | None = None) -> ArchiveError:
@@ -106,6 +127,7 @@ class DumpStream:
         """Each data block with its entry; at the end all entries must have had theirs."""
         missing = {entry.facts.dump_id: entry for entry in self._toc.entries if entry.facts.has_data}
         blocks = Blocks(self._cursor)
+        start = self._cursor.place
         while block := blocks.next():
             entry = missing.pop(block.dump_id, None)
             if entry is None:
@@ -115,6 +137,8 @@ class DumpStream:
             if block.large_objects != (entry.facts.kind == _LARGE_OBJECTS):
                 raise self._located(damaged("the database dump has data of another kind", shown(entry.facts.kind)))
             yield block, entry, blocks
+            self._blocks.append(DataBlock(block.dump_id, start, self._cursor.place))
+            start = self._cursor.place
         if missing:
             first = next(iter(missing.values())).facts
             raise cut_short(
@@ -180,7 +204,8 @@ class DumpStream:
         return (version[0], version[1], 0)
 
     def _rewritten(self, target: Version, leave_out: frozenset[int], *, checked: bool) -> Iterator[bytes]:
-        yield from toc_bytes(self._toc, target, leave_out)
+        kept = [entry for entry in self._toc.entries if entry.facts.dump_id not in leave_out]
+        yield from toc_bytes(self._toc, target, kept)
         if checked or any(entry.facts.has_data and entry.facts.dump_id in leave_out for entry in self._toc.entries):
             yield from self._selected_data(leave_out, checked=checked)
         else:
@@ -220,6 +245,19 @@ class DumpStream:
             yield int_bytes(len(piece)) + piece
         self._consume(inflation.end())
         yield int_bytes(0)
+
+
+def _stretches(blocks: Iterable[DataBlock]) -> Iterator[tuple[int, int]]:
+    """Blocks that follow each other as one: there may be thousands of small ones."""
+    start = end = -1
+    for block in blocks:
+        if block.start != end:
+            if end > start:
+                yield start, end
+            start = block.start
+        end = block.end
+    if end > start:
+        yield start, end
 
 
 class _Stream:

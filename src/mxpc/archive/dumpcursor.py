@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import Struct
 
 from mxpc.archive.trouble import cut_short, damaged
@@ -53,6 +54,18 @@ class Cursor:
     def place(self) -> int:
         """Bytes of the dump that were taken."""
         return self.count - len(self.buffer) + self.at
+
+    def between(self, start: int, end: int) -> Iterator[bytes]:
+        """The bytes of the dump from `start` to `end`; what lies before is passed over. `start` is not behind us."""
+        while self.place < end:
+            if self.at == len(self.buffer) and not self.more():
+                raise cut_short("The database dump in it has no end.")
+            first = self.count - len(self.buffer)
+            self.at = min(max(self.at, start - first), len(self.buffer))
+            piece = self.buffer[self.at : end - first]
+            self.at += len(piece)
+            if piece:
+                yield piece
 
     def rest(self) -> bytes:
         """What is in the buffer, else some more; b"" at the end."""

@@ -9,7 +9,7 @@ from mxpc.archive.dumpcursor import MAX_TEXT, Cursor
 from mxpc.archive.layout import shown
 from mxpc.archive.trouble import damaged, located, suspicious
 from mxpc.errors import ArchiveError
-from mxpc.model import DumpEntry, DumpFacts
+from mxpc.model import DumpEntry, DumpFacts, Section
 from mxpc.ports import ByteReader
 
 Version = tuple[int, int, int]
@@ -18,6 +18,8 @@ OLDEST, NEWEST = (1, 12), (1, 16)
 """Archive versions of pg_dump 9.0 to 18."""
 HAS_TABLE_AM, HAS_COMPRESSION_BYTE, HAS_RELKIND = (1, 14), (1, 15), (1, 16)
 COMPRESSIONS = ("none", "gzip", "lz4", "zstd")
+_SECTIONS = {2: Section.PRE_DATA, 3: Section.DATA, 4: Section.POST_DATA}
+"""1 is none: such an entry goes with those before it, as in pg_backup_archiver.c (ProcessArchiveRestoreOptions)."""
 MAX_TOC_ENTRIES = 500_000
 MAX_TOC_BYTES = MAX_TEXT
 """The biggest app that is known of has 2,000 tables, 30,000 entries and some 10 MB of table of contents."""
@@ -121,8 +123,10 @@ def _read_toc(take: _Recorder) -> Toc:
 def _entries(take: _Recorder, count: int, version: Version, offset_size: int) -> Iterator[TocEntry]:
     """Each entry, whose numbers differ: pg_restore forgets the first of two."""
     numbers: set[int] = set()
+    section = Section.PRE_DATA
     for _ in range(count):
-        entry = _read_entry(take, version, offset_size)
+        entry = _read_entry(take, version, offset_size, section)
+        section = entry.facts.section
         if entry.facts.dump_id in numbers:
             raise damaged("two entries of the database dump have one number", f"number {entry.facts.dump_id}")
         numbers.add(entry.facts.dump_id)
@@ -166,13 +170,13 @@ def _read_compression(take: Cursor, version: Version) -> str:
     return COMPRESSIONS[number]
 
 
-def _read_entry(take: _Recorder, version: Version, offset_size: int) -> TocEntry:
+def _read_entry(take: _Recorder, version: Version, offset_size: int, section: Section) -> TocEntry:
     take.begin()
     dump_id = take.number()
     has_data = take.number() != 0
     take.text(), take.text()  # oids
     tag, kind = take.text(MAX_NAME), take.text(MAX_NAME)
-    take.number()  # section
+    section = _SECTIONS.get(take.number(), section)
     definition = take.text()
     take.text()  # drop
     copy_statement, schema = take.text(MAX_STATEMENT), take.text(MAX_NAME)
@@ -198,6 +202,7 @@ def _read_entry(take: _Recorder, version: Version, offset_size: int) -> TocEntry
         has_data,
         dependencies,
         (_plain((definition or b"")[:_SHOWN_DEFINITION]) or ""),
+        section,
     )
     return TocEntry(facts, _plain(copy_statement), raw, relkind_at)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 
 from mxpc.archive.dumpcursor import Cursor
@@ -31,9 +31,8 @@ def text_bytes(text: bytes | None) -> bytes:
     return int_bytes(-1) if text is None else int_bytes(len(text)) + text
 
 
-def toc_bytes(toc: Toc, version: Version, leave_out: Collection[int]) -> Iterator[bytes]:
-    """Header and entries in the given version, which is not newer than the table's own. Offsets are not set."""
-    kept = [entry for entry in toc.entries if entry.facts.dump_id not in leave_out]
+def toc_bytes(toc: Toc, version: Version, kept: Sequence[TocEntry]) -> Iterator[bytes]:
+    """Header and these entries in the given version, which is not newer than the table's own. Offsets are not set."""
     yield b"PGDMP" + bytes((*version, 4, toc.offset_size, 1)) + _compression(toc, version) + toc.head
     yield int_bytes(len(kept))
     older = toc.version >= HAS_RELKIND > version

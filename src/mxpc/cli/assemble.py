@@ -33,10 +33,10 @@ class Wiring:
 
         return PostgresSource(self.settings.database, progress=self.progress)
 
-    def target_database(self, temp_dir: str | None = None) -> TargetDatabase:
+    def target_database(self) -> TargetDatabase:
         from mxpc.adapters.postgres import PostgresTarget
 
-        return PostgresTarget(self.settings.database, progress=self.progress, temp_dir=temp_dir)
+        return PostgresTarget(self.settings.database, progress=self.progress)
 
     def file_store(self) -> FileStore | None:
         if self.settings.storage is None:

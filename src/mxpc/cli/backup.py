@@ -65,7 +65,7 @@ def command(
     file: str,
     only: str | None,
     which_files: str,
-    jobs: int,
+    jobs: int | None,
     transfers: int | None,
     buffer: int,
     compression_level: int,
@@ -104,7 +104,7 @@ def command(
         fetch=FetchOptions(transfers=limit, max_ahead_bytes=buffer),
     )
     with shown(session) as progress:
-        if jobs > 1:
+        if jobs and jobs > 1:
             progress.warned("--jobs changes nothing in a backup: one pg_dump writes one dump in custom format")
         wiring = wire(session, common, namespace, environment, progress, storage=Half.FILES in chosen, transfers=limit)
         report = back_up(

@@ -193,7 +193,10 @@ def work_options(command: F) -> F:
         help="Files at once; else as many as the file storage takes well, up to 128.",
     )(command)
     return click.option(
-        "--jobs", metavar="N", type=click.IntRange(1, 64), default=1, show_default=True, help="Database work at once."
+        "--jobs",
+        metavar="N",
+        type=click.IntRange(1, 64),
+        help="Sessions in the database at once; else as many as a restore is quickest with. A backup has one.",
     )(command)
 
 

@@ -123,9 +123,9 @@ def _plan_lines(plan: RestorePlan) -> list[tuple[str, str]]:
     if plan.app:
         lines.append(("app", _app_words(plan)))
     lines.append(("with", plan.target.restore_program))
-    if plan.temporary_bytes is not None:
-        needed = words.size(plan.temporary_bytes) if plan.temporary_bytes else "none"
-        lines.append(("temporary disk", needed))
+    if plan.sessions:
+        lines.append(("sessions", f"up to {plan.sessions} at once in the database" if plan.sessions > 1 else "one"))
+    lines.append(("temporary disk", "none"))
     return lines
 
 
@@ -149,7 +149,8 @@ def _plan_json(plan: RestorePlan, exit_code: int) -> dict[str, Any]:
         "put_back_first": asdict(plan.put_back_first) if plan.put_back_first else None,
         "contents": _summary_json(plan.summary) if plan.summary else None,
         "target": asdict(plan.target.database),
-        "temporary_bytes": plan.temporary_bytes,
+        "sessions": plan.sessions,
+        "temporary_bytes": 0,
         "app": _app_json(plan),
         "findings": [asdict(one) for one in plan.findings],
     }

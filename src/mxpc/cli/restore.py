@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mxpc.cli import candidates
 from mxpc.cli.options import (
     Common,
     common_options,
@@ -39,10 +38,9 @@ class Request:
     file: str | None
     only: str | None
     objects_file: str | None
-    jobs: int
+    jobs: int | None
     transfers: int | None
     buffer: int
-    temp_dir: str | None
     dry_run: bool
     undo: bool
     stop_app: bool
@@ -93,8 +91,8 @@ class Request:
 @click.option(
     "--temp-dir",
     metavar="DIR",
-    shell_complete=candidates.folders,
-    help="Where a dump is unpacked for --jobs above 1, which takes its size of disk; else TMPDIR.",
+    hidden=True,  # no restore needs temporary disk any more; scripts that name a folder go on working
+    expose_value=False,
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.option("--undo", is_flag=True, help="Only put back what an interrupted restore left half-way (no -f).")
@@ -178,7 +176,7 @@ def _restore(session: Session, common: Common, request: Request, progress: Shown
         settings.environment,
         settings.app,
         settings.database.user,
-        wiring.target_database(request.temp_dir),
+        wiring.target_database(),
         wiring.file_store(),
         options,
         progress,

@@ -12,8 +12,8 @@ TASK_WORDS = {
     Task.DUMP_DATABASE: "dumping the database",
     Task.FETCH_FILES: "fetching files",
     Task.LIST_FILES: "listing files",
-    Task.UNPACK_DUMP: "unpacking the dump",
     Task.RESTORE_DATABASE: "restoring the database",
+    Task.BUILD_INDEXES: "building indexes and the like",
     Task.UPLOAD_FILES: "uploading files",
     Task.CHECK_RESULT: "checking the result",
     Task.REMOVE_OLD: "removing the old content",
@@ -25,7 +25,7 @@ TASK_WORDS = {
     Task.CARRY_ARCHIVE: "carrying the backup",
 }
 
-OBJECT_TASKS = (Task.RESTORE_DATABASE, Task.REMOVE_OLD, Task.PUT_BACK)
+OBJECT_TASKS = (Task.BUILD_INDEXES, Task.REMOVE_OLD, Task.PUT_BACK)
 """Their items are objects of the database; those of the others are files."""
 
 

@@ -3,9 +3,11 @@
 from mxpc.model.archive import (
     ArchiveKind,
     ArchiveSummary,
+    DataBlock,
     DumpEntry,
     DumpFacts,
     KeptObjects,
+    Section,
     encrypted_files,
 )
 from mxpc.model.content import (
@@ -57,6 +59,7 @@ __all__ = [
     "ArchiveSummary",
     "AzureSettings",
     "BlobStat",
+    "DataBlock",
     "DatabaseFacts",
     "DatabaseSettings",
     "DumpEntry",
@@ -79,6 +82,7 @@ __all__ = [
     "Probe",
     "Replicas",
     "S3Settings",
+    "Section",
     "Severity",
     "StoreSettings",
     "TargetFacts",

@@ -15,6 +15,27 @@ class ArchiveKind(StrEnum):
     DUMP = "database dump in custom format"
 
 
+class Section(StrEnum):
+    """The part of a restore that an entry belongs to, as `pg_restore --section` has it."""
+
+    PRE_DATA = "pre-data"
+    DATA = "data"
+    POST_DATA = "post-data"
+
+
+@dataclass(frozen=True, slots=True)
+class DataBlock:
+    """Where the data of an entry are: from byte `start` of the dump up to `end`."""
+
+    dump_id: int
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+
 @dataclass(frozen=True)
 class DumpEntry:
     """One entry of a custom-format dump's table of contents."""
@@ -30,6 +51,8 @@ class DumpEntry:
     """Dump ids of the entries that this one needs."""
     definition: str = field(default="", repr=False)
     """The beginning of the statement that creates it, a few thousand characters."""
+    section: Section = Section.PRE_DATA
+    """Comments and the like, which say none, have that of the entries before them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +75,8 @@ class DumpFacts:
     mendix_version: str | None = None
     row_counts: Mapping[int, int] = field(default_factory=dict)
     """Rows of each table by the dump id of its TABLE DATA, where the data were read and the rows could be counted."""
+    data_blocks: tuple[DataBlock, ...] = field(default=(), repr=False)
+    """The data in their order, as far as they were read."""
 
     @property
     def extensions(self) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from mxpc.model import (
 )
 from mxpc.streams import Concurrency
 from mxpc.workflows import checks
+from mxpc.workflows.dump_parts import sessions
 from mxpc.workflows.dump_selection import DumpSelection, select
 
 
@@ -33,7 +34,8 @@ class RestoreOptions:
     allow_other_app: bool = False
     skip: frozenset[str] = frozenset()
     prune_files: bool = False
-    jobs: int = 1
+    jobs: int | None = None
+    """Sessions in the database; None: as many as the dump is worth."""
     transfers: int | Concurrency = 32
     max_held_bytes: int = 64 << 20
     """Bytes of files that are held in memory."""
@@ -84,11 +86,12 @@ class RestorePlan:
         return self.summary is None or self.summary.dump is not None
 
     @property
-    def temporary_bytes(self) -> int | None:
-        """Temporary disk that it takes: the dump's size for several jobs, else nothing; None when it is not known."""
-        if self.options.jobs == 1 or not self.restores_database:
+    def sessions(self) -> int | None:
+        """How many pg_restore run at once, at most; None where the dump decides that is not known yet."""
+        if not self.restores_database:
             return 0
-        return self.summary.dump_size if self.summary else None
+        dump = self.summary.dump if self.summary else None
+        return sessions(dump, self.options.jobs) if dump else self.options.jobs
 
     def refuse(self) -> None:
         """Raise CheckRefused when a finding forbids the restore."""

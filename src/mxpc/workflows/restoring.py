@@ -7,9 +7,9 @@ were added go away. After it the new content is the environment's.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from mxpc.archive.dump import DumpStream
 from mxpc.archive.layout import Place
@@ -18,8 +18,9 @@ from mxpc.errors import CheckRefused, DatabaseError, HalfwayError, Interrupted, 
 from mxpc.model import DumpFacts, FileDocument, Finding, Half, Severity, short_name
 from mxpc.ports import ArchiveInput, ByteReader
 from mxpc.progress import Task
-from mxpc.streams import ordered_map
+from mxpc.streams import Stop, Stopped, ordered_map
 from mxpc.workflows import checks
+from mxpc.workflows.dump_restore import DumpRestore
 from mxpc.workflows.dump_selection import DumpSelection, select
 from mxpc.workflows.encrypted import EncryptedFiles, StoreWithKeys
 from mxpc.workflows.piped import Passing, read_on
@@ -28,9 +29,6 @@ from mxpc.workflows.put_back import Parties, put_back
 from mxpc.workflows.report import RestoreReport
 from mxpc.workflows.row_counts import expected_rows, wrong_rows
 from mxpc.workflows.upload import Uploader, UploadReport, delete_all, look_at
-
-READABLE_BY_ALL = (1, 14, 0)
-"""The archive version that pg_restore of PostgreSQL 12 and every later one reads; newer dumps are rewritten to it."""
 
 
 class Restoring:
@@ -48,7 +46,7 @@ class Restoring:
         self._warnings: list[str] = []
         self._database_restored = False
         self._journal = threading.Lock()
-        self._stop = threading.Event()
+        self._stop = Stop()
         self._parked = False
         self._accepting = False
         self._uploader = (
@@ -58,7 +56,7 @@ class Restoring:
                 self._options.transfers,
                 self._progress,
                 max_held_bytes=self._options.max_held_bytes,
-                check=self._check_stop,
+                check=self._stop.check,
             )
             if self._store
             else None
@@ -88,12 +86,15 @@ class Restoring:
 
     def _read_archive(self) -> None:
         """Both halves of a file at once, each with a reading of its own; a pipe in the order in which it comes."""
-        if not self._archive.repeatable or not (self._plan.restores_database and self._uploader):
+        if not self._archive.repeatable:
             self._consume(self._options.halves)
+            return
+        if not (self._plan.restores_database and self._uploader):
+            self._consume(self._options.halves, to_the_end=self._uploader is not None)
             return
         with ThreadPoolExecutor(1, thread_name_prefix="upload") as pool:
             files = pool.submit(self._consume_or_stop, frozenset({Half.FILES}))
-            with suppress(_Stopped):  # the other half failed first, and says why below
+            with suppress(Stopped):  # the other half failed first, and says why below
                 self._consume_or_stop(frozenset({Half.DATABASE}), to_the_end=False)
             try:
                 files.result()
@@ -138,7 +139,7 @@ class Restoring:
         """The blob entries; a dump on the way is restored, to its end, before the next entry is read."""
         passing, entries = Passing(), iter(reader)
         for entry in entries:
-            self._check_stop()
+            self._stop.check()
             if entry.place is Place.DUMP and Half.DATABASE in halves:
                 self._restore_dump_or_blame(entry, entries)
                 if not to_the_end:
@@ -152,10 +153,6 @@ class Restoring:
         self._warnings += passing.warnings()
         if self._plan.summary is None:
             self._refuse(list(self._encrypted.at_the_end(self._store)))
-
-    def _check_stop(self) -> None:
-        if self._stop.is_set():
-            raise _Stopped
 
     def _restore_dump_or_blame(self, dump: ByteReader, entries: Iterator[ArchiveEntry]) -> None:
         try:
@@ -172,31 +169,20 @@ class Restoring:
             self._check_streamed(stream.facts, selection)
         for reason in selection.quiet:
             self._progress.noted(f"left out: {reason}")
-        needs_rewriting = stream.facts.archive_version[:2] > READABLE_BY_ALL[:2]
-        compression_allows = stream.facts.compression in ("none", "gzip")
-        rewritten = stream.rewritten(
-            version=READABLE_BY_ALL if needs_rewriting and compression_allows else None,
-            leave_out=selection.leave_out,
-            checked=self._plan.summary is None,
-        )
-        size = self._plan.summary.dump_size if self._plan.summary else None
-        several = self._options.jobs > 1
-        self._progress.started(Task.UNPACK_DUMP if several else Task.RESTORE_DATABASE, total_bytes=size)
-        reader = _Told(rewritten, self._told_unpacked if several else self._told)
-        self._warnings += self._target.restore(reader, jobs=self._options.jobs)
+        restore = DumpRestore(self._target, selection.leave_out, self._options.jobs, self._stop, self._progress)
+        if self._plan.summary is None:
+            self._warnings += restore.from_pipe(stream)
+        else:
+            assert self._plan.summary.dump
+            self._warnings += restore.from_file(stream, self._plan.summary.dump, self._dump_again)
+        self._target.mark_restored()
         self._database_restored = True
-        self._progress.finished(Task.RESTORE_DATABASE)
 
-    def _told_unpacked(self, byte_count: int) -> None:
-        self._check_stop()
-        self._progress.advanced(Task.UNPACK_DUMP, byte_count=byte_count)
-        if not byte_count:
-            self._progress.finished(Task.UNPACK_DUMP)
-            self._progress.started(Task.RESTORE_DATABASE)
-
-    def _told(self, byte_count: int) -> None:
-        self._check_stop()
-        self._progress.advanced(Task.RESTORE_DATABASE, byte_count=byte_count)
+    @contextmanager
+    def _dump_again(self) -> Iterator[DumpStream]:
+        """One more reading of the dump; only of a file."""
+        with ArchiveReader(self._archive.open()) as reader:
+            yield next(DumpStream(entry) for entry in reader if entry.place is Place.DUMP)
 
     def _check_streamed(self, dump: DumpFacts, selection: DumpSelection) -> None:
         """What the plan could not check because the archive comes through a pipe."""
@@ -351,20 +337,3 @@ class Restoring:
             warnings=tuple(self._warnings),
             duration=0,
         )
-
-
-class _Stopped(Exception):
-    """The other half of the restore failed."""
-
-
-class _Told:
-    """A reader that tells how much went through it."""
-
-    def __init__(self, reader: ByteReader, tell: Callable[[int], None]) -> None:
-        self._reader = reader
-        self._tell = tell
-
-    def read(self, size: int, /) -> bytes:
-        data = self._reader.read(size)
-        self._tell(len(data))
-        return data

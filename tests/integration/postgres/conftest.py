@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from integration.postgres.bringing import bring_in
 from integration.postgres.content import load_mini_mendix
 from mxpc.adapters.postgres import PostgresSource, PostgresTarget
 from mxpc.adapters.programs import Programs
@@ -69,6 +70,6 @@ def restore(target: PostgresTarget, dump: bytes) -> tuple[str, ...]:
     """The whole sequence of a restore that works."""
     with target.exclusive():
         target.park("backup.tar.gz")
-        warnings = target.restore(io.BytesIO(dump))
+        warnings = bring_in(target, io.BytesIO(dump))
         target.accept()
     return warnings

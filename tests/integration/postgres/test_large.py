@@ -6,6 +6,7 @@ import io
 
 import pytest
 
+from integration.postgres.bringing import bring_in
 from integration.postgres.conftest import closest_clients, dump_of
 from integration.postgres.content import run
 from mxpc.adapters.postgres import PostgresTarget
@@ -54,11 +55,11 @@ def test_app_of_2000_tables_is_restored_over_another_and_undone(server: Postgres
     target = PostgresTarget(settings, programs=closest_clients(server))
     with target.exclusive():
         target.park("a.tar.gz")
-        target.restore(io.BytesIO(dump))
+        bring_in(target, io.BytesIO(dump))
         assert numbers(settings)[0][:3] == (TABLES, 4 * TABLES, 2 * (TABLES - 100))
         target.put_back()
         assert numbers(settings) == before
         target.park("a.tar.gz")
-        target.restore(io.BytesIO(dump))
+        bring_in(target, io.BytesIO(dump))
         target.accept()
     assert numbers(settings) == numbers(source)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from integration.postgres.bringing import bring_in
 from integration.postgres.conftest import clients, closest_clients, dump_of, restore
 from integration.postgres.content import content, differences, load_mini_mendix, run
 from mxpc.adapters.postgres import PostgresSource, PostgresTarget
@@ -152,7 +153,7 @@ def test_every_server_is_restored_and_undone(other_server: PostgresServer) -> No
     target = PostgresTarget(settings, programs=programs)
     with target.exclusive():
         target.park("a.tar.gz")
-        target.restore(io.BytesIO(dump))
+        bring_in(target, io.BytesIO(dump))
         target.put_back()
     assert differences(before, content(settings)) == []
     restore(target, dump)
@@ -186,7 +187,7 @@ def test_failing_restore_names_line_and_object_and_is_put_back(old: DatabaseSett
     with target.exclusive():
         target.park("a.tar.gz")
         with pytest.raises(DatabaseError, match="pg_restore into database") as caught:
-            target.restore(io.BytesIO(failing_dump))
+            bring_in(target, io.BytesIO(failing_dump))
         target.put_back()
     assert "pg_restore: error:" in caught.value.evidence
     assert 'relation "bad" violates check constraint "never"' in caught.value.evidence
@@ -203,7 +204,7 @@ def test_failing_restore_without_a_transaction_around_is_put_back_too(postgres_1
     with target.exclusive():
         target.park("a.tar.gz")
         with pytest.raises(DatabaseError) as caught:
-            target.restore(io.BytesIO(dump_of(source, clients(15))))
+            bring_in(target, io.BytesIO(dump_of(source, clients(15))))
         assert "never" in caught.value.evidence
         target.put_back()
     assert differences(before, content(settings)) == []
@@ -216,7 +217,7 @@ def test_dump_that_ends_early_is_an_error(old: DatabaseSettings, mendix_dump: by
     with target.exclusive():
         target.park("a.tar.gz")
         with pytest.raises(DatabaseError, match="pg_restore"):
-            target.restore(io.BytesIO(mendix_dump[:length]))
+            bring_in(target, io.BytesIO(mendix_dump[:length]))
         target.put_back()
     assert differences(before, content(old)) == []
 
@@ -241,7 +242,7 @@ def test_error_of_the_stream_passes_through_and_everything_is_put_back(
     with target.exclusive():
         target.park("a.tar.gz")
         with pytest.raises(ArchiveError):
-            target.restore(Spoiled(mendix_dump[:30_000]))
+            bring_in(target, Spoiled(mendix_dump[:30_000]))
         target.put_back()
     assert differences(before, content(old)) == []
 
@@ -253,7 +254,7 @@ def test_damage_after_the_last_byte_that_pg_restore_needs_is_found(
     with target.exclusive():
         target.park("a.tar.gz")
         with pytest.raises(ArchiveError):
-            target.restore(Spoiled(mendix_dump + b"\0" * 5_000_000))
+            bring_in(target, Spoiled(mendix_dump + b"\0" * 5_000_000))
         target.put_back()
 
 
@@ -266,13 +267,13 @@ def parked(target: PostgresTarget, dump: bytes) -> None:
 
 def restored(target: PostgresTarget, dump: bytes) -> None:
     target.park("a.tar.gz")
-    target.restore(io.BytesIO(dump))
+    bring_in(target, io.BytesIO(dump))
 
 
 def restored_halfway(target: PostgresTarget, dump: bytes) -> None:
     target.park("a.tar.gz")
     with pytest.raises(DatabaseError):
-        target.restore(io.BytesIO(dump[: len(dump) // 2]))
+        bring_in(target, io.BytesIO(dump[: len(dump) // 2]))
 
 
 @pytest.mark.parametrize("until", [parked, restored, restored_halfway])
@@ -344,7 +345,7 @@ def test_killed_at_every_statement_of_park_and_put_back_the_old_content_is_back(
     for left in range(200):
         target = PostgresTarget(old)
         target.park("a.tar.gz")
-        target.restore(io.BytesIO(mendix_dump))
+        bring_in(target, io.BytesIO(mendix_dump))
         died = statements_of(old, lambda one: parking.put_back(one, lambda _: None), left)  # type: ignore[arg-type]
         target.put_back()
         assert differences(before, content(old)) == [], f"after {left} statements of put_back"
@@ -370,7 +371,7 @@ def test_killed_at_every_statement_of_accept_the_content_is_old_before_one_row_a
     for left in range(200):
         target = PostgresTarget(settings)
         target.park("a.tar.gz")
-        target.restore(io.BytesIO(mendix_dump))
+        bring_in(target, io.BytesIO(mendix_dump))
         new = {name: rows for name, rows in content(settings).items() if name == 'rows of "crm$customer"'}
         died = statements_of(settings, accept, left)  # type: ignore[arg-type]
         interrupted = target.facts().interrupted
@@ -438,12 +439,12 @@ def test_restart_of_the_server_at_each_step_loses_nothing(
         target.park("a.tar.gz")
         postgres_15.kill()
         postgres_15.start()
-        target.restore(io.BytesIO(dump))
+        bring_in(target, io.BytesIO(dump))
         postgres_15.restart()
         target.put_back()
         assert differences(before, content(settings)) == []
         target.park("a.tar.gz")
-        target.restore(io.BytesIO(dump))
+        bring_in(target, io.BytesIO(dump))
         postgres_15.kill()
         postgres_15.start()
         target.accept()
@@ -539,7 +540,7 @@ def test_range_type_of_the_backup_comes_and_goes(server: PostgresServer) -> None
     before = content(settings)
     target = PostgresTarget(settings)
     target.park("a.tar.gz")
-    target.restore(io.BytesIO(dump_of(source)))
+    bring_in(target, io.BytesIO(dump_of(source)))
     assert run(settings, "SELECT count(*) FROM pg_type WHERE typname = 'span'") == [(1,)]
     target.put_back()
     assert differences(before, content(settings)) == []
@@ -553,7 +554,7 @@ def test_superuser_moves_range_types_too(server: PostgresServer) -> None:
     target = PostgresTarget(settings)
     for last in (target.put_back, target.accept):
         target.park("a.tar.gz")
-        target.restore(io.BytesIO(dump))
+        bring_in(target, io.BytesIO(dump))
         last()
         assert differences(before, content(settings)) == []
 
@@ -594,7 +595,7 @@ def test_schema_of_the_dump_replaces_the_targets_and_comes_back(server: Postgres
     for last in ("put_back", "accept"):
         target = PostgresTarget(settings)
         target.park("a.tar.gz", schemas=["extra", "public", "of_the_dump_only"])
-        target.restore(io.BytesIO(dump))
+        bring_in(target, io.BytesIO(dump))
         getattr(target, last)()
         if last == "put_back":
             assert differences(before, content(settings)) == []
@@ -609,7 +610,7 @@ def test_new_schema_extension_and_large_object_are_gone_after_putting_back(serve
     dump, before = dump_of(source), content(settings)
     target = PostgresTarget(settings)
     target.park("a.tar.gz", schemas=["extra"])
-    target.restore(io.BytesIO(dump))
+    bring_in(target, io.BytesIO(dump))
     assert target.facts().large_object_count == 1
     target.put_back()
     assert differences(before, content(settings)) == []

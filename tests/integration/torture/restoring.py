@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from integration.postgres.conftest import closest_clients, dump_of
-from mxpc.adapters.archive_files import open_input
+from mxpc.adapters.archive_files import PipeInput, open_input
 from mxpc.adapters.postgres import PostgresTarget
 from mxpc.adapters.programs import Programs
 from mxpc.demo.postgres import PostgresServer
@@ -44,9 +44,12 @@ class Restoring:
             options,
         )
 
-    def run(self, dump: Path) -> RestoreReport:
+    def run(self, dump: Path, *, piped: bool = False) -> RestoreReport:
         """Restore a dump."""
-        return self._restore.run(open_input(str(dump)))
+        if not piped:
+            return self._restore.run(open_input(str(dump)))
+        with dump.open("rb", buffering=0) as stream:
+            return self._restore.run(PipeInput(dump.name, stream))
 
     def plan(self, dump: Path) -> RestorePlan:
         """What `--dry-run` shows."""

@@ -199,3 +199,45 @@ def test_a_table_of_contents_without_bounds_is_refused() -> None:
     start = DUMP.index(b"my-app-1") - 5
     with pytest.raises(ArchiveError, match="long"):
         check(DUMP[:start] + _int(1 << 30) + DUMP[start + 5 :])
+
+
+# ------------------------------------------------------------------------------------------------------------- excerpts
+
+
+@every_dump
+def test_excerpts_with_data_hold_the_bytes_of_their_entries_and_no_others(path: Path) -> None:
+    data = path.read_bytes()
+    facts = check(data)
+    blocks = facts.data_blocks
+    assert [one.dump_id for one in blocks] == [one.dump_id for one in facts.entries if one.has_data]
+    stream = DumpStream(Trickle(data, 1000))
+    for chosen in (blocks[2:4], blocks[5:6], [blocks[7], blocks[9]]):
+        ids = {one.dump_id for one in chosen}
+        excerpt = everything(stream.excerpt(ids, chosen))
+        assert excerpt.endswith(b"".join(data[one.start : one.end] for one in chosen))
+        assert {one.dump_id for one in check(excerpt).entries} == ids
+
+
+@every_dump
+def test_excerpts_without_data_can_be_had_again_and_again(path: Path) -> None:
+    stream = DumpStream(io.BytesIO(path.read_bytes()))
+    ids = {one.dump_id for one in stream.facts.entries if one.kind in ("INDEX", "CONSTRAINT")}
+    first = everything(stream.excerpt(ids))
+    stream.check()
+    assert everything(stream.excerpt(ids)) == first
+    assert {one.dump_id for one in check(first).entries} == ids
+
+
+def test_an_excerpt_whose_data_are_cut_off_is_an_error() -> None:
+    data = (ASSETS / "dumps" / "pg15-Z0.backup").read_bytes()
+    block = check(data).data_blocks[-1]
+    stream = DumpStream(io.BytesIO(data[: block.end - 3]))
+    with pytest.raises(ArchiveError, match=r"cut short|incomplete"):
+        everything(stream.excerpt({block.dump_id}, [block]))
+
+
+def test_comments_have_the_section_of_what_they_are_about() -> None:
+    facts = check((ASSETS / "dumps" / "pg15-large-objects-Z0.backup").read_bytes())
+    sections = [one.section for one in facts.entries]
+    assert sections == sorted(sections, key=["pre-data", "data", "post-data"].index)
+    assert {one.section for one in facts.entries if one.kind == "INDEX"} == {"post-data"}

@@ -8,11 +8,10 @@ from itertools import takewhile
 from mxpc.adapters.children import Child
 from mxpc.adapters.postgres.client_environment import client_environment
 from mxpc.adapters.postgres.connection import RESTORING_APPLICATION, place
-from mxpc.adapters.postgres.unpacked import unpacked
 from mxpc.adapters.programs import Program
 from mxpc.errors import DatabaseError
 from mxpc.model import DatabaseSettings
-from mxpc.ports import ByteReader
+from mxpc.ports import ByteReader, Stopping
 
 CHUNK = 1 << 20
 
@@ -61,47 +60,29 @@ class _Judge:
 
 
 def run_pg_restore(
-    program: Program,
-    settings: DatabaseSettings,
-    server_major: int,
-    dump: ByteReader,
-    *,
-    jobs: int = 1,
-    temp_dir: str | None = None,
+    program: Program, server_major: int, settings: DatabaseSettings, dump: ByteReader, stop: Stopping
 ) -> tuple[str, ...]:
     """Feed the dump to pg_restore, which stops at its first error; returns what was skipped as harmless.
 
     Not in one transaction: that exhausts the server's lock table from a thousand tables on, and the parked schema
     brings the old content back as well. Nor does each statement wait for the disk, which makes it as fast: the
     journal's next change waits once, and for all of them.
-
-    One job reads the dump as it comes. With more, it is unpacked into `temp_dir` first: each worker reads it by itself.
     """
-    if jobs > 1:
-        with unpacked(dump, temp_dir) as path:
-            return _run(program, settings, server_major, None, f"--jobs={jobs}", path)
-    return _run(program, settings, server_major, dump)
-
-
-def _run(
-    program: Program, settings: DatabaseSettings, server_major: int, dump: ByteReader | None, *more: str
-) -> tuple[str, ...]:
     # Newer than the server, it sends a parameter first that the server does not know. It may not stop at that.
     lenient = program.major >= TRANSACTION_TIMEOUT_MAJOR > server_major
-    arguments = [*OPTIONS, *([] if lenient else ["--exit-on-error"]), *more]
+    arguments = [*OPTIONS, *([] if lenient else ["--exit-on-error"])]
     judge = _Judge(lenient=lenient)
     with (
         client_environment(settings, server_major, RESTORING_APPLICATION, "synchronous_commit=off") as environment,
-        Child(program.path, arguments, environment, fed=dump is not None, on_complaint=judge.hear) as child,
+        Child(program.path, arguments, environment, fed=True, on_complaint=judge.hear) as child,
+        stop.on_stop(child.end),
     ):
-        if dump:
-            _feed(child, dump, judge if lenient else None)
+        _feed(child, dump, judge if lenient else None)
         code = child.wait()
         accepted = code == 0 or (code == 1 and lenient and judge.skipped)
         if judge.failed or not accepted:
             raise _restore_failed(child.complaints, code, settings, skipped=judge.skipped)
-        if dump:
-            _drain(dump)
+        _drain(dump)
     return (_SKIPPED.format(program.major, server_major),) if judge.skipped else ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
@@ -14,10 +15,10 @@ from mxpc.adapters.postgres.restoring import run_pg_restore
 from mxpc.adapters.postgres.rows import count_rows
 from mxpc.adapters.postgres.target_facts import read_other_sessions, read_target_facts
 from mxpc.adapters.postgres.trust import tell_trust
-from mxpc.adapters.programs import Programs
+from mxpc.adapters.programs import Program, Programs
 from mxpc.errors import DatabaseError
-from mxpc.model import DatabaseFacts, DatabaseSettings, FileDocument, FileTotals, Login, TargetFacts
-from mxpc.ports import ByteReader
+from mxpc.model import DatabaseFacts, DatabaseSettings, FileDocument, FileTotals, TargetFacts
+from mxpc.ports import ByteReader, Stopping
 from mxpc.progress import Progress, Silent, Task
 
 ATTEMPTS = 3
@@ -27,7 +28,7 @@ ATTEMPTS = 3
 class PostgresTarget:
     """TargetDatabase over PostgreSQL 12 and newer, for the role that owns the app's tables.
 
-    One thread drives a restore; `facts`, `note_added` and `noted_added` may be called from others meanwhile.
+    One thread drives a restore; `restore`, `facts`, `note_added` and `noted_added` may be called from others meanwhile.
     `lock_seconds` is how long `exclusive` waits for another run to end.
     """
 
@@ -38,13 +39,13 @@ class PostgresTarget:
         programs: Programs | None = None,
         progress: Progress | None = None,
         lock_seconds: float = LOCK_SECONDS,
-        temp_dir: str | None = None,
     ) -> None:
         self._settings = settings
         self._programs = programs or Programs()
         self._progress = progress or Silent()
         self._control = Control(settings, lock_seconds)
-        self._temp_dir = temp_dir
+        self._choosing = threading.Lock()
+        self._chosen: tuple[Program, int] | None = None
         self._journal: int | None = None
 
     # ------------------------------------------------------------------------------------------------------- looking
@@ -100,26 +101,30 @@ class PostgresTarget:
             parking.park(connection, archive, schemas)
             self._journal = journal.identity(connection)
 
-    def restore(self, dump: ByteReader, *, jobs: int = 1) -> tuple[str, ...]:
-        """Feed a custom-format dump to pg_restore; returns warnings. More than one job unpack it into `temp_dir` first.
+    def restore(self, dump: ByteReader, stop: Stopping) -> tuple[str, ...]:
+        """Feed a custom-format dump, or a part of one, to a pg_restore of its own; returns warnings.
 
         Raises DatabaseError with pg_restore's own line. Errors of `dump` itself pass through. pg_restore is ended.
         """
+        with self._choosing:
+            if self._chosen is None:
+                self._chosen = self._choose()
+        return run_pg_restore(*self._chosen, self._settings, dump, stop)
+
+    def _choose(self) -> tuple[Program, int]:
+        """The pg_restore, and the server's major version."""
         with self._control.use("preparing the restore") as connection:
             major, tls = connection.info.server_version // 10000, connection.pgconn.ssl_in_use
         program = self._programs.pg_restore(major, tls=tls)
         self._progress.noted(f"restoring with {program.explained}")
-        if jobs > 1 and self._settings.login is Login.AWS:
-            # It keeps its first password for the connection that it opens when all jobs are done; RDS takes a token for
-            # 15 minutes only.
-            self._progress.noted("one job, not more: pg_restore could not log in again when its AWS token has expired")
-            jobs = 1
-        warnings = run_pg_restore(program, self._settings, major, dump, jobs=jobs, temp_dir=self._temp_dir)
+        return program, major
+
+    def mark_restored(self) -> None:
+        """Write into the journal, durably, that all of the dump is in."""
         with self._control.use("writing the journal") as connection:
             self._check_ours(connection)
             if journal.exists(connection):
                 journal.set_phase(connection, Phase.RESTORED)
-        return warnings
 
     def note_added(self, blobs: Sequence[str]) -> None:
         """Write into the journal, durably, that these blobs are about to be added to the file storage."""

@@ -1,0 +1,173 @@
+"""Bringing a dump into the database: in one session, or in several where that is quicker. No temporary disk in either.
+
+In several sessions, data are copied while the indexes of the tables that are complete are built. Half of the sessions
+copy: each more of them reads and decompresses the archive once more, and two of them into one server gain little.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+
+from mxpc.archive.dump import DumpStream
+from mxpc.errors import ToolError
+from mxpc.model import DumpFacts, Section
+from mxpc.ports import ByteReader, TargetDatabase
+from mxpc.progress import Progress, Task
+from mxpc.streams import Stop, Stopped, Team
+from mxpc.workflows.dump_parts import DataGroup, DumpIds, DumpParts, cut, one_part, sessions
+
+READABLE_BY_ALL = (1, 14, 0)
+"""The archive version that pg_restore of PostgreSQL 12 and every later one reads; newer dumps are rewritten to it."""
+
+Again = Callable[[], AbstractContextManager[DumpStream]]
+
+
+class DumpRestore:
+    """One dump on its way into the target. One thread calls one of its methods, once."""
+
+    def __init__(
+        self, target: TargetDatabase, leave_out: Collection[int], jobs: int | None, stop: Stop, progress: Progress
+    ) -> None:
+        self._target = target
+        self._leave_out = frozenset(leave_out)
+        self._jobs = jobs
+        self._stop = stop
+        self._progress = progress
+        self._warnings: dict[str, None] = {}
+        self._lock = threading.Lock()
+        self._lanes = 0
+        self._sessions = 1
+        self._building = False
+
+    def from_file(self, stream: DumpStream, dump: DumpFacts, again: Again) -> list[str]:
+        """Restore a dump that was checked; `dump` is what the check found, `again` opens one more reading of it."""
+        self._sessions = sessions(dump, self._jobs)
+        if self._sessions == 1:
+            self._in_one_session(stream, checked=False)
+        else:
+            self._in_parts(stream, cut(dump, self._leave_out), again)
+        return list(self._warnings)
+
+    def from_pipe(self, stream: DumpStream) -> list[str]:
+        """Restore a dump that is read for the first time: its data come in their order, in one session."""
+        if self._jobs == 1:
+            self._in_one_session(stream, checked=True)
+            return list(self._warnings)
+        post_data = {one.dump_id for one in stream.facts.entries if one.section is Section.POST_DATA}
+        self._in_one_session(stream, checked=True, later=post_data)
+        self._sessions = sessions(stream.facts, self._jobs)
+        parts = cut(stream.facts, self._leave_out)
+        if self._sessions == 1:
+            parts = one_part(parts)
+        self._together(stream, parts, parts.indexes)
+        self._finish(stream, parts, parts.last & post_data)
+        return list(self._warnings)
+
+    # ---------------------------------------------------------------------------------------------------- one session
+
+    def _in_one_session(self, stream: DumpStream, *, checked: bool, later: Collection[int] = ()) -> None:
+        self._progress.started(Task.RESTORE_DATABASE)
+        leave_out = self._leave_out.union(later)
+        dump = stream.rewritten(version=_version(stream), leave_out=leave_out, checked=checked)
+        self._restore(_Told(dump, self._copied))
+        self._progress.finished(Task.RESTORE_DATABASE)
+
+    # ------------------------------------------------------------------------------------------------ several sessions
+
+    def _team(self) -> Team:
+        return Team(self._sessions, self._stop)
+
+    def _in_parts(self, stream: DumpStream, parts: DumpParts, again: Again) -> None:
+        total = sum(block.size for group in parts.data for block in group.blocks)
+        self._progress.started(Task.RESTORE_DATABASE, total_bytes=total)
+        self._restore(stream.excerpt(parts.settings | parts.first, version=_version(stream)))
+        self._lanes = max(1, min(self._sessions // 2, len(parts.data)))
+        with self._team() as team:
+            copy = partial(self._copy, parts, iter(parts.data), team)
+            team.begin(partial(copy, stream))
+            for _ in range(1, self._lanes):
+                team.begin(partial(self._copy_from, again, copy))
+        self._finish(stream, parts, parts.last)
+
+    @staticmethod
+    def _copy_from(again: Again, copy: Callable[[DumpStream], None]) -> None:
+        with again() as stream:
+            copy(stream)
+
+    def _copy(self, parts: DumpParts, groups: Iterator[DataGroup], team: Team, stream: DumpStream) -> None:
+        """Copy one group after another, as long as there are any; those between them are another thread's."""
+        while group := self._take(groups):
+            dump = stream.excerpt(parts.settings | group.ids, group.blocks, version=_version(stream))
+            self._restore(_Told(dump, self._copied))
+            for ids in group.indexes:
+                team.begin(partial(self._statements, stream, parts, ids))
+
+        with self._lock:
+            self._lanes -= 1
+            if not self._lanes:
+                self._progress.finished(Task.RESTORE_DATABASE)
+
+    def _take(self, groups: Iterator[DataGroup]) -> DataGroup | None:
+        with self._lock:
+            return next(groups, None)
+
+    def _finish(self, stream: DumpStream, parts: DumpParts, last: DumpIds) -> None:
+        """What needs all rows."""
+        self._statements(stream, parts, last)
+        for together in parts.foreign_keys:
+            self._together(stream, parts, together)
+        self._progress.finished(Task.BUILD_INDEXES)
+
+    def _together(self, stream: DumpStream, parts: DumpParts, several: Collection[DumpIds]) -> None:
+        with self._team() as team:
+            for ids in several:
+                team.begin(partial(self._statements, stream, parts, ids))
+
+    def _statements(self, stream: DumpStream, parts: DumpParts, ids: DumpIds) -> None:
+        if ids:
+            self._begin_building(parts)
+            self._restore(stream.excerpt(parts.settings | ids, version=_version(stream)))
+            self._progress.advanced(Task.BUILD_INDEXES, item_count=len(ids))
+
+    # ---------------------------------------------------------------------------------------------------------- inside
+
+    def _begin_building(self, parts: DumpParts) -> None:
+        with self._lock:
+            if not self._building:
+                self._building = True
+                self._progress.started(Task.BUILD_INDEXES, total_items=parts.statement_count)
+
+    def _restore(self, dump: ByteReader) -> None:
+        try:
+            warnings = self._target.restore(dump, self._stop)
+        except ToolError as error:
+            if self._stop.is_set():
+                raise Stopped from error  # pg_restore was ended
+            raise
+        with self._lock:
+            self._warnings |= dict.fromkeys(warnings)
+
+    def _copied(self, byte_count: int) -> None:
+        self._stop.check()
+        self._progress.advanced(Task.RESTORE_DATABASE, byte_count=byte_count)
+
+
+def _version(stream: DumpStream) -> tuple[int, ...] | None:
+    newer = stream.facts.archive_version[:2] > READABLE_BY_ALL[:2]
+    return READABLE_BY_ALL if newer and stream.facts.compression in ("none", "gzip") else None
+
+
+class _Told:
+    """A reader that tells how much went through it."""
+
+    def __init__(self, reader: ByteReader, tell: Callable[[int], None]) -> None:
+        self._reader = reader
+        self._tell = tell
+
+    def read(self, size: int, /) -> bytes:
+        data = self._reader.read(size)
+        self._tell(len(data))
+        return data
