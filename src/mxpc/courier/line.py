@@ -68,6 +68,10 @@ class Line:
         """The connection that there is will do: when it breaks, that is no news."""
         self._closing.set()
 
+    def is_over(self) -> bool:
+        """Whether no connection is there or to come."""
+        return not self._thread.is_alive()
+
     def _keep_connected(self) -> None:
         try:
             self._go_on()

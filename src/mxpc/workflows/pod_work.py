@@ -167,7 +167,8 @@ class PodWork:
         box.finish()
         deadline = time.monotonic() + GOODBYE_SECONDS
         with self._endpoint.changed:
-            while not box.is_through() and not self._hearing.error and time.monotonic() < deadline:
+            # The worker may be gone before it has said that it heard.
+            while not (box.is_through() or self._line.is_over() or time.monotonic() > deadline):
                 self._endpoint.changed.wait(0.1)
 
     def _dropped(self) -> None:
