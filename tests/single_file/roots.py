@@ -21,6 +21,7 @@ _ENTER = """
     mount --bind -o ro "$programs" "$root/mxpc"
     mount --bind "$temporary" "$root/tmp"
     mount -t proc proc "$root/proc"
+    mount --bind /dev "$root/dev"
     mount -o remount,bind,ro "$root"
     exec chroot --userspec=%d:%d "$root" "$@"
 """
@@ -82,7 +83,7 @@ def only_libc(debian: Path) -> Path:
 
 
 def _with_places(folder: Path) -> Path:
-    for name in ("mxpc", "proc", "tmp"):
+    for name in ("mxpc", "proc", "dev", "tmp"):
         (folder / name).mkdir(exist_ok=True)
     return folder
 
