@@ -109,7 +109,8 @@ dist: setup
 	@$(BIN)/python standalone/build.py $(if $(DIST_PYTHON),--python "$(DIST_PYTHON)")
 
 # The tests of the installed command, run with the single-file program; and that program in bare systems.
-DIST_TESTS := tests/single_file $(addprefix tests/e2e/test_,round_trip.py signals.py secrets.py)
+DIST_TESTS := tests/single_file $(addprefix tests/e2e/test_,round_trip.py signals.py secrets.py) \
+  tests/e2e/jump_pod/test_round_trip.py
 test-dist: setup
 	@[ -e dist/mxpc-backup-restore-cli-linux-full ] || $(MAKE) dist
 	@MXPC_DIST_CACHE="$(MXPC_DIST_CACHE)" MXPC_COMMAND=dist/mxpc-backup-restore-cli-linux-full \

@@ -48,7 +48,9 @@ class Afar:
             f'#!/bin/sh\nPYTHONPATH="{TESTS}" exec "{sys.executable}" "{TESTS}/standin/kubectl.py" "$@"\n',
         )
         self.tool = executable(folder / "tool", f'#!/bin/sh\nexec "{COMMAND}" "$@"\n')
-        self._brought: tuple[str | Path, ...] = ("--tool", self.tool)
+        # The single-file program brings itself.
+        itself = COMMAND.read_bytes()[:4] == b"\x7fELF"
+        self._brought: tuple[str | Path, ...] = () if itself else ("--tool", self.tool)
         self._image = folder / "image"
 
     def start(self, verb: str, *arguments: str | Path, stdin: Any = None, **variables: str) -> Running:
