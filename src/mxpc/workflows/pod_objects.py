@@ -33,7 +33,7 @@ USER = 999
 """`postgres` of the official image; any other number works too."""
 
 SCRATCH = 1 << 30
-"""Bytes: the tool, and what it unpacks itself to, some times over. With a spool there is room to unpack a dump too."""
+"""Bytes: the tool, and what it unpacks itself to, some times over."""
 
 WAIT_FOR_TOOL = """\
 trap 'exit 143' TERM INT
@@ -179,8 +179,7 @@ def _rules(rights: Rights, *, may_patch: bool) -> list[dict[str, Any]]:
 def pod_spec(account: str, wishes: PodWishes, command: Sequence[str], *, grace: int) -> dict[str, Any]:
     """A pod within the standard `restricted`: nothing of it may be written but its two scratch folders."""
     spool = [("spool", f"{WORK}/errand", wishes.spool_bytes)] if wishes.spool_bytes else []
-    room = max(SCRATCH, wishes.spool_bytes or 0)
-    scratch: list[tuple[str, str, int]] = [("work", WORK, SCRATCH), ("tmp", "/tmp", room), *spool]  # noqa: S108
+    scratch: list[tuple[str, str, int]] = [("work", WORK, SCRATCH), ("tmp", "/tmp", SCRATCH), *spool]  # noqa: S108
     return {
         "restartPolicy": "Never",
         "activeDeadlineSeconds": wishes.deadline,
