@@ -48,7 +48,8 @@ check: setup $(VENV)-audit/.installed
 	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32
 	MYPYPATH=src:tests $(BIN)/mypy --strict -p release
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py tests/unit/cli/test_troubleshooting.py
+	$(BIN)/python -m pytest -q tests/unit/cli/test_documents.py tests/unit/cli/test_document_links.py \
+	  tests/unit/cli/test_troubleshooting.py
 	$(BIN)/python -m release.licences --check
 	release/secrets.sh $(VENV)-audit/bin/detect-secrets-hook
 	$(BIN)/python release/audit.py $(VENV)-audit/bin/pip-audit
