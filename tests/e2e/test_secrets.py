@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import stat
 import threading
 from pathlib import Path
@@ -46,10 +47,12 @@ class Watch:
                 if process.name.isdigit():
                     with contextlib.suppress(OSError):
                         self._look_at(process)
-            for path in self._temporary.rglob("*"):
-                with contextlib.suppress(OSError):
-                    kind = "folder" if path.is_dir() else "file"
-                    self.temporary_modes.add((kind, stat.S_IMODE(path.lstat().st_mode)))
+            # The single-file program unpacks itself into a folder _MEI…, which is closed to others.
+            for top in self._temporary.iterdir():
+                for path in (top, *([] if top.name.startswith("_MEI") else _within(top))):
+                    with contextlib.suppress(OSError):
+                        kind = "folder" if path.is_dir() else "file"
+                        self.temporary_modes.add((kind, stat.S_IMODE(path.lstat().st_mode)))
 
     def _look_at(self, process: Path) -> None:
         arguments = (process / "cmdline").read_bytes()
@@ -59,6 +62,11 @@ class Watch:
             for descriptor in (process / "fd").iterdir():
                 if "pgpass" in str(descriptor.readlink()):
                     self.password_files.add(stat.S_IMODE(descriptor.stat().st_mode))
+
+
+def _within(folder: Path) -> list[Path]:
+    """What is in it; os.walk does not mind what vanishes meanwhile."""
+    return [Path(place) / name for place, folders, files in os.walk(folder) for name in (*folders, *files)]
 
 
 @pytest.mark.parametrize("verbose", [(), ("-v",)], ids=["", "-v"])
