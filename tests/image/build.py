@@ -21,11 +21,6 @@ SUITE = "trixie"
 BASE = f"docker.io/library/debian:{SUITE}-slim"
 IMAGE = "localhost/mxpc-backup-restore-cli"
 PACKAGES = ("buildah", "mmdebstrap")
-SOURCES = (
-    f"deb http://deb.debian.org/debian {SUITE} main",
-    f"deb http://deb.debian.org/debian {SUITE}-updates main",
-    f"deb http://deb.debian.org/debian-security {SUITE}-security main",
-)
 PIP_SETTINGS = ("index-url", "extra-index-url", "trusted-host")
 """What the build takes over from this machine's pip; the certificates come as a file of their own."""
 
@@ -91,7 +86,8 @@ def require_tools() -> None:
 def make_base(buildah: Buildah, folder: Path) -> None:
     """What the base image holds, made the way its makers do it: a minimal Debian."""
     tar = folder / "base.tar"
-    subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", SUITE, tar, *SOURCES], check=True)
+    # Without a mirror it takes its own for the suite, updates and security included.
+    subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", SUITE, tar], check=True)
     container = buildah("from", "scratch")
     buildah("add", "-q", container, str(tar), "/")
     buildah("commit", "-q", container, BASE)
