@@ -9,26 +9,35 @@ from mxpc.ports import Manifest
 from mxpc.workflows.pod_objects import (
     ENVIRONMENT,
     NIGHTLY,
-    PROGRAM_NAME,
     PodWishes,
     Rights,
     access_objects,
     pod_spec,
 )
 
-BACKUPS = "/backups"
+BACKUPS = "/backup"
 LATEST_START = 3600
 """Seconds: a backup that could not begin within an hour waits for the next night."""
 RETRIES = 2
 
 SCRIPT = """\
-file="{folder}/{name}-$(date -u +%Y%m%dT%H%M%SZ){ending}"
-{program} "$@" -f "$file" && {program} verify -f "$file" || exit
-set -- {folder}/{name}-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T*Z{ending}
-while [ $# -gt {retain} ]; do rm -- "$1"; shift; done
+# The shell is process 1 of the pod, which no signal ends by itself: it hands SIGTERM on, and the command cleans up.
+run() {
+  mxpc-backup-restore-cli "$@" &
+  child=$!
+  trap 'kill -TERM "$child"; wait "$child"; exit 143' TERM
+  wait "$child"
+}
+file="/backup/$ENVIRONMENT-$(date -u +%Y%m%dT%H%M%SZ)$ENDING"
+run backup "$@" -f "$file" && run verify -f "$file" || exit
+# Older backups go only now. Their names sort by time; the eight digits keep those of app-2 out of what belongs to app.
+set -- "/backup/$ENVIRONMENT"-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]T*Z"$ENDING"
+while [ $# -gt "$RETAIN" ]; do
+  rm -- "$1"
+  shift
+done
 """
-"""Older backups go only after the new one was written and read back. Their names sort by time, and the eight digits
-keep those of `app-2` out of what belongs to `app`."""
+"""Equal to nightly.sh of the Helm chart: one script for both, and a test compares them."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +90,13 @@ def nightly_objects(rights: Rights, wishes: PodWishes, nightly: Nightly, argumen
 
 
 def _spec(name: str, rights: Rights, wishes: PodWishes, nightly: Nightly, arguments: Sequence[str]) -> Manifest:
-    script = SCRIPT.format(
-        folder=BACKUPS,
-        name=rights.environment.name,
-        ending=nightly.ending,
-        program=PROGRAM_NAME,
-        retain=nightly.retain,
-    )
-    command = ["sh", "-c", script, "nightly", *arguments]
+    command = ["sh", "-c", SCRIPT, "nightly", *arguments]
     spec = pod_spec(wishes.service_account or name, wishes, command, grace=30)
     # The job's own deadline counts all its tries.
     del spec["activeDeadlineSeconds"]
     spec["volumes"].append({"name": "backups", "persistentVolumeClaim": {"claimName": nightly.claim}})
+    told = {"ENVIRONMENT": rights.environment.name, "RETAIN": str(nightly.retain), "ENDING": nightly.ending}
+    spec["containers"][0]["env"] += [{"name": key, "value": value} for key, value in told.items()]
     spec["containers"][0]["volumeMounts"].append({"name": "backups", "mountPath": BACKUPS})
     return spec
 

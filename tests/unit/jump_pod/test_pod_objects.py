@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mxpc.model import Environment
-from mxpc.workflows.pod_nightly import Nightly, nightly_objects
+from mxpc.workflows.pod_nightly import SCRIPT, Nightly, nightly_objects
 from mxpc.workflows.pod_objects import JUMP_POD, Amount, PodWishes, Rights, owned, pod_objects
 
 RIGHTS = Rights(Environment("mendix", "app-1"), ("db-secret", "app-1-file"), ("app-1-database", "app-1-file"))
@@ -135,13 +135,19 @@ class Night:
         self.tool.write_text(f"#!/bin/sh\n{tool}\n")
         self.tool.chmod(0o755)
         job = one(nightly_objects(RIGHTS, PodWishes(image="own"), NIGHTLY, ["backup"]), "CronJob")["spec"]
-        command = job["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"]
-        here = [word.replace("/backups", str(self.backups)) for word in command]
-        env = {"PATH": f"{self.tool.parent}:/usr/bin:/bin"}
+        container = job["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+        here = [word.replace("/backup/", f"{self.backups}/") for word in container["command"]]
+        told = {one["name"]: one["value"] for one in container["env"]}
+        env = {**told, "PATH": f"{self.tool.parent}:/usr/bin:/bin"}
         return subprocess.run(here, env=env, check=False, capture_output=True).returncode
 
     def names(self) -> list[str]:
         return sorted(path.name for path in self.backups.iterdir())
+
+
+def test_nightly_script_is_that_of_the_chart() -> None:
+    chart = Path(__file__).parents[3] / "charts" / "mxpc-backup" / "nightly.sh"
+    assert chart.read_text() == SCRIPT
 
 
 WRITES = 'for last; do :; done; [ "$1" = verify ] || echo backup > "$last"'
