@@ -130,6 +130,7 @@ class LiveEnvironment:
         home: Path,
         *,
         namespace: str = NAMESPACE,
+        name: str = "",
         folder: str = "",
         bucket_of: LiveEnvironment | None = None,
     ) -> None:
@@ -138,7 +139,7 @@ class LiveEnvironment:
         self.s3 = s3
         self.kubernetes = kubernetes
         self.namespace = namespace
-        self.name = f"app-{secrets.token_hex(4)}"
+        self.name = name or f"app-{secrets.token_hex(4)}"
         self.home = home / self.name
         self.temporary = self.home / "tmp"
         self.temporary.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A stand-in for kubectl's `exec`: runs the command in the folder of a pod of the stand-in kubelet.
+"""A stand-in for kubectl's `apply -f`, and for its `exec`: runs the command in the folder of a stand-in kubelet's pod.
 
 The folder MXPC_KUBELET has the pods, and may have `faults.json` (the fields of Trouble): then the streams are cut,
 damaged, lost, repeated and stalled, by a plan that a seed decides, so many times over all calls together.
@@ -63,6 +63,8 @@ class _Pipe:
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code of the command, or 1."""
+    if "apply" in arguments:
+        return _apply(list(arguments))
     words, command = _split(arguments)
     folder = Path(os.environ["MXPC_KUBELET"])
     namespace, pod = words[words.index("-n") + 1], words[words.index("-n") + 2]
@@ -87,6 +89,19 @@ def main(arguments: Sequence[str]) -> int:
     up.start()
     _copy(process.stdout.fileno(), 1, process, trouble)
     return process.wait()
+
+
+def _apply(words: list[str]) -> int:
+    import yaml
+
+    from mxpc.adapters.cluster import KubernetesCluster
+    from mxpc.adapters.kubeconfig import find_access
+
+    access, namespace = find_access(None, None, env=os.environ), words[words.index("-n") + 1]
+    with KubernetesCluster(access, namespace, {}) as cluster:
+        for manifest in yaml.safe_load_all(Path(words[words.index("-f") + 1]).read_text(encoding="utf-8")):
+            cluster.create(manifest)
+    return 0
 
 
 def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
