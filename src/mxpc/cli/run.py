@@ -15,7 +15,7 @@ from mxpc.cli.session import Session
 from mxpc.cli.signals import interruptible
 from mxpc.errors import Interrupted, ToolError
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.0001
 """How long a thread that computes may keep the interpreter from one that comes back with a decompressed megabyte.
 
 Decompressing takes a thousandth of a second, and Python's own 0.005 s would make it wait five times as long for each.

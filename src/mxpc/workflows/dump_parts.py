@@ -40,6 +40,16 @@ class DataGroup:
     indexes: tuple[DumpIds, ...]
     """For each big table, its indexes and constraints; each set for one session, as they lock the table."""
 
+    @property
+    def start(self) -> int:
+        """The byte of the dump at which its data begin."""
+        return self.blocks[0].start
+
+    @property
+    def end(self) -> int:
+        """The byte behind its data."""
+        return self.blocks[-1].end
+
 
 @dataclass(frozen=True)
 class DumpParts:

@@ -7,8 +7,8 @@ copy: each more of them reads and decompresses the archive once more, and two of
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 from mxpc.archive.dump import DumpStream
@@ -86,33 +86,35 @@ class DumpRestore:
         self._restore(stream.excerpt(parts.settings | parts.first, version=_version(stream)))
         self._lanes = max(1, min(self._sessions // 2, len(parts.data)))
         with self._team() as team:
-            copy = partial(self._copy, parts, iter(parts.data), team)
-            team.begin(partial(copy, stream))
+            lane = partial(self._copy, parts, _Groups(parts.data), team)
+            team.begin(partial(lane, _first_then(stream, again), begin_with_biggest=False))
             for _ in range(1, self._lanes):
-                team.begin(partial(self._copy_from, again, copy))
+                team.begin(partial(lane, again, begin_with_biggest=True))
         self._finish(stream, parts, parts.last)
 
-    @staticmethod
-    def _copy_from(again: Again, copy: Callable[[DumpStream], None]) -> None:
-        with again() as stream:
-            copy(stream)
+    def _copy(self, parts: DumpParts, groups: _Groups, team: Team, opened: Again, *, begin_with_biggest: bool) -> None:
+        """Copy groups as long as any are left, each reading of the dump from its start to its end.
 
-    def _copy(self, parts: DumpParts, groups: Iterator[DataGroup], team: Team, stream: DumpStream) -> None:
-        """Copy one group after another, as long as there are any; those between them are another thread's."""
-        while group := self._take(groups):
-            dump = stream.excerpt(parts.settings | group.ids, group.blocks, version=_version(stream))
-            self._restore(_Told(dump, self._copied))
-            for ids in group.indexes:
-                team.begin(partial(self._statements, stream, parts, ids))
-
+        What takes longest begins first: the indexes of the biggest table come behind its data.
+        """
+        biggest = begin_with_biggest
+        while groups.left:
+            with opened() as stream:
+                group = groups.take_biggest() if biggest else groups.take_behind(0)
+                while group:
+                    self._copy_group(parts, group, team, stream)
+                    group = groups.take_behind(group.end)
+            biggest = False
         with self._lock:
             self._lanes -= 1
             if not self._lanes:
                 self._progress.finished(Task.RESTORE_DATABASE)
 
-    def _take(self, groups: Iterator[DataGroup]) -> DataGroup | None:
-        with self._lock:
-            return next(groups, None)
+    def _copy_group(self, parts: DumpParts, group: DataGroup, team: Team, stream: DumpStream) -> None:
+        dump = stream.excerpt(parts.settings | group.ids, group.blocks, version=_version(stream))
+        self._restore(_Told(dump, self._copied))
+        for ids in group.indexes:
+            team.begin(partial(self._statements, stream, parts, ids))
 
     def _finish(self, stream: DumpStream, parts: DumpParts, last: DumpIds) -> None:
         """What needs all rows."""
@@ -153,6 +155,38 @@ class DumpRestore:
     def _copied(self, byte_count: int) -> None:
         self._stop.check()
         self._progress.advanced(Task.RESTORE_DATABASE, byte_count=byte_count)
+
+
+class _Groups:
+    """What is still to be copied. From any thread."""
+
+    def __init__(self, groups: Iterable[DataGroup]) -> None:
+        self._left = list(groups)
+        self._lock = threading.Lock()
+
+    @property
+    def left(self) -> bool:
+        return bool(self._left)
+
+    def take_biggest(self) -> DataGroup | None:
+        return self._take(sorted(self._left, key=lambda one: one.start - one.end))
+
+    def take_behind(self, position: int) -> DataGroup | None:
+        """The next one of the dump from this byte on."""
+        return self._take([one for one in self._left if one.start >= position])
+
+    def _take(self, wanted: list[DataGroup]) -> DataGroup | None:
+        with self._lock:
+            found = next((one for one in wanted if one in self._left), None)
+            if found:
+                self._left.remove(found)
+            return found
+
+
+def _first_then(stream: DumpStream, again: Again) -> Again:
+    """The reading that is open already, and others after it."""
+    readings = iter([nullcontext(stream)])
+    return lambda: next(readings, None) or again()
 
 
 def _version(stream: DumpStream) -> tuple[int, ...] | None:
