@@ -8,8 +8,8 @@ from collections import deque
 
 from mxpc.ports import ByteReader
 
-_DEPTH = 8
-_PIECE = 1 << 20
+_DEPTH = 4
+_PIECE = 2 << 20
 _PATIENCE = 1.0
 """Seconds that `close` waits. A file's read returns in less; one of a pipe that stays open may never return."""
 
