@@ -171,7 +171,7 @@ def show_restore(session: Session, report: RestoreReport, warnings: Sequence[str
     if report.missing_files:
         session.console.message(
             f"{session.style.warning('warning:')} {words.count(len(report.missing_files), 'file')} that the restored "
-            "database names are neither in the backup nor in the file storage:"
+            "database names, and neither the backup nor the file storage has:"
         )
     for one in report.missing_files[:LISTED]:
         session.console.message(f"  {one.blob}  {_document(one.name)}")
