@@ -28,6 +28,7 @@ NAMESPACE = "mendix"
 NAMES = ("sample-dev-1b2c3d4e", "sample-acc-5f6a7b8c")
 NOT_RUN = {
     r"kubectl get mendixapps .*": "needs kubectl and a cluster: cluster/test_server.py has both",
+    r"kubectl -n mendix patch .*": "needs kubectl and a cluster: cluster/test_stop_app.py patches so",
     r"kubectl -n mendix (cp|exec) .*": "needs a cluster: single_file/test_bare_systems.py runs the program",
     r"kubectl -n mendix (create job|logs) .*": "needs a cluster: cluster/test_chart.py sees what the chart says",
     r"helm install .*": "needs helm and a cluster: cluster/test_chart.py",
