@@ -36,6 +36,8 @@ JUMP_POD_CONTRACT = {
     "manifest": f"-n -e -f {JUMP_POD}",
     "cronjob": f"-n -e -f {JUMP_POD} --schedule --claim --history --retain",
 }
+FOREIGN = {"environments.md": {"--format"}, "image.md": {"--secret"}}
+"""Options of other programs, by the document that names them."""
 EVERYWHERE = (
     "--kubeconfig --context -o -q -v --version --help --credentials-dir --database-secret --storage-secret "
     "--db-sslmode --db-sslrootcert --storage-ca-file --storage-insecure"
@@ -98,6 +100,19 @@ def test_command_lines_in_the_documents_are_understood(document: str, words: lis
     command(name).parse_args(context, list(rest))
     unknown = {word.split("=")[0] for word in rest if re.match(r"--?[a-z]", word)} - options_of(name)
     assert not unknown, document
+
+
+@pytest.mark.parametrize(
+    "document", [one for one in DOCUMENTS if one.parent.name != "decisions"], ids=lambda one: one.name
+)
+def test_options_in_the_text_exist(document: Path) -> None:
+    """Decisions are of their time, and may speak of what was not taken."""
+    text = re.sub(r"```.*?```", "", document.read_text(), flags=re.DOTALL)
+    named = {
+        option for code in re.findall(r"`([^`]+)`", text) for option in re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)
+    }
+    ours = [options_of(name) for name in (*COMMANDS, *(f"jump-pod {one}" for one in JUMP_POD_COMMANDS))]
+    assert named - FOREIGN.get(document.name, set()) - set().union(*ours) == set()
 
 
 def test_the_documents_show_command_lines_at_all() -> None:
