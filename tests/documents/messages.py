@@ -1,4 +1,4 @@
-"""Every message that an error of the tool may begin with, read out of its sources.
+"""Every message that an error of the tool may begin with, and every warning, read out of its sources.
 
 A message is a text in which `…` stands for what is only known when it happens. Where a function hands an argument on
 into an error, the messages are those of its callers.
@@ -19,8 +19,8 @@ SOURCES = Path(errors.__file__).parent
 VARIABLE = "…"
 ERRORS = frozenset(errors.__all__) - {"Interrupted"}
 # Where in its arguments each call has the message.
-PLACES = {**dict.fromkeys(ERRORS, 0), "BadParameter": 0, "Finding": 2, "Loss": 1, "_report": 2}
-EXIT_CODES = {"BadParameter": 2, "Finding": 5, "Loss": 5, "_report": 1}
+PLACES = {**dict.fromkeys(ERRORS, 0), "BadParameter": 0, "Finding": 2, "Loss": 1, "_report": 2, "warned": 0}
+EXIT_CODES = {"BadParameter": 2, "Finding": 5, "Loss": 5, "_report": 1, "warned": 0}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Called = tuple[ast.Call, Function | None]
@@ -85,7 +85,7 @@ def _calls(node: ast.AST, function: Function | None) -> Iterator[Called]:
 def _exit_code(kind: str, text: str) -> int:
     if text.startswith("interrupted"):
         return 130
-    return EXIT_CODES.get(kind) or int(getattr(errors, kind).exit_code)
+    return EXIT_CODES[kind] if kind in EXIT_CODES else int(getattr(errors, kind).exit_code)
 
 
 def _called(call: ast.Call) -> str:
