@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ from typing import Any
 import pytest
 
 from cluster.api import Manifest, Refused
-from cluster.charts import CHART, REQUIRED, Chart, pod_of
+from cluster.charts import REQUIRED, Chart, installable_copy, pod_of
 from cluster.environments import KEYS, StoredEnvironment
 from cluster.mendix import VERSION
 from cluster.namespaces import Namespace, ServiceAccount
@@ -99,11 +97,7 @@ def test_helm_installs_it_says_what_to_do_next_and_leaves_the_backups_when_it_go
         assert ended.returncode == 0, ended.stderr
         return ended.stdout
 
-    # A server that Go has built by itself does not know its version, so the chart that is installed asks for none.
-    copy = tmp_path / "chart"
-    shutil.copytree(CHART, copy)
-    facts = (CHART / "Chart.yaml").read_text()
-    (copy / "Chart.yaml").write_text(re.sub(r"^kubeVersion: .*$", "", facts, flags=re.MULTILINE))
+    copy = installable_copy(tmp_path / "chart")
     said = run("install", "nightly", str(copy), "--values", "-", feed=json.dumps(REQUIRED))
     assert f"kubectl -n {namespace.name} create job --from=cronjob/nightly-mxpc-backup backup-now" in said
     assert f"{REQUIRED['environment']}-database, {REQUIRED['environment']}-file" in said

@@ -27,11 +27,12 @@ LINES = [line for page in PAGES for line in command_lines(page)]
 NAMESPACE = "mendix"
 NAMES = ("sample-dev-1b2c3d4e", "sample-acc-5f6a7b8c")
 NOT_RUN = {
-    r"kubectl get mendixapps .*": "needs kubectl and a cluster: cluster/test_server.py has both",
-    r"kubectl -n mendix patch .*": "needs kubectl and a cluster: cluster/test_stop_app.py patches so",
+    r"kubectl get mendixapps .*": "needs kubectl and a cluster: cluster/test_document_commands.py",
+    r"kubectl -n mendix patch .*": "needs kubectl and a cluster: cluster/test_document_commands.py",
     r"kubectl -n mendix (cp|exec) .*": "needs a cluster: single_file/test_bare_systems.py runs the program",
-    r"kubectl -n mendix (create job|logs) .*": "needs a cluster: cluster/test_chart.py sees what the chart says",
-    r"helm install .*": "needs helm and a cluster: cluster/test_chart.py",
+    r"kubectl -n mendix create job .*": "needs kubectl and a cluster: cluster/test_document_commands.py",
+    r"kubectl -n mendix logs .*": "needs a cluster with nodes",
+    r"helm install .*": "needs helm and a cluster: cluster/test_document_commands.py",
     r"docker .*": "needs an engine: image/test_image.py runs what the Dockerfile makes",
     r"tar -xjf .*": "needs a built program: single_file/test_program.py",
     r"pipx install .*": "asks a package index: `make release-check` installs the wheel into an empty environment",
