@@ -79,6 +79,11 @@ class DumpFacts:
     """The data in their order, as far as they were read."""
 
     @property
+    def size(self) -> int | None:
+        """Bytes of the whole dump, where its data were read; None where they were not, or there are none."""
+        return self.data_blocks[-1].end if self.data_blocks else None
+
+    @property
     def extensions(self) -> tuple[str, ...]:
         """Names of the extensions that the dump creates."""
         return tuple(entry.name for entry in self.entries if entry.kind == "EXTENSION")

@@ -46,7 +46,7 @@ class DumpRestore:
         """Restore a dump that was checked; `dump` is what the check found, `again` opens one more reading of it."""
         self._sessions = sessions(dump, self._jobs)
         if self._sessions == 1:
-            self._in_one_session(stream, checked=False)
+            self._in_one_session(stream, checked=False, size=dump.size)
         else:
             self._in_parts(stream, cut(dump, self._leave_out), again)
         return list(self._warnings)
@@ -68,8 +68,10 @@ class DumpRestore:
 
     # ---------------------------------------------------------------------------------------------------- one session
 
-    def _in_one_session(self, stream: DumpStream, *, checked: bool, later: Collection[int] = ()) -> None:
-        self._progress.started(Task.RESTORE_DATABASE)
+    def _in_one_session(
+        self, stream: DumpStream, *, checked: bool, later: Collection[int] = (), size: int | None = None
+    ) -> None:
+        self._progress.started(Task.RESTORE_DATABASE, total_bytes=size)
         leave_out = self._leave_out.union(later)
         dump = stream.rewritten(version=_version(stream), leave_out=leave_out, checked=checked)
         self._restore(_Told(dump, self._copied))

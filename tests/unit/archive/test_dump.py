@@ -210,6 +210,7 @@ def test_excerpts_with_data_hold_the_bytes_of_their_entries_and_no_others(path: 
     facts = check(data)
     blocks = facts.data_blocks
     assert [one.dump_id for one in blocks] == [one.dump_id for one in facts.entries if one.has_data]
+    assert facts.size == len(data)
     stream = DumpStream(Trickle(data, 1000))
     for chosen in (blocks[2:4], blocks[5:6], [blocks[7], blocks[9]]):
         ids = {one.dump_id for one in chosen}
