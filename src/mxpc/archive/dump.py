@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from mxpc.archive import deflate
-from mxpc.archive.dumpblocks import END_OF_COPY, Blocks, BlockStart
+from mxpc.archive.dumpblocks import Blocks, BlockStart
 from mxpc.archive.dumpread import (
     HAS_COMPRESSION_BYTE,
     HAS_TABLE_AM,
@@ -15,7 +14,9 @@ from mxpc.archive.dumpread import (
     Version,
     read_toc,
 )
+from mxpc.archive.dumprows import copies_its_own_rows, first_row, rows_in
 from mxpc.archive.dumpwrite import int_bytes, toc_bytes
+from mxpc.archive.inflation import Inflation
 from mxpc.archive.layout import shown
 from mxpc.archive.trouble import cut_short, damaged, located
 from mxpc.errors import ArchiveError
@@ -25,9 +26,6 @@ from mxpc.ports import ByteReader
 _LARGE_OBJECTS = "BLOBS"
 _VERSION_TABLE = "mendixsystem$version"
 _ROW_LIMIT = 1 << 16
-_COLUMN = re.compile(r'"((?:[^"]|"")+)"|([^\s,()"]+)')
-_ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.DOTALL)
-_ESCAPED = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
 class DumpStream:
@@ -151,16 +149,16 @@ class DumpStream:
                 self._consume(self._plain(blocks.pieces())) if self._is_gzip else blocks.skip()
         elif entry.facts.name == _VERSION_TABLE and entry.copy_statement and self.proves_data:
             text = self._gathered(self._plain(blocks.pieces()))
-            self._version_row = _first_row(entry.copy_statement, text)
+            self._version_row = first_row(entry.copy_statement, text)
         elif self._is_gzip:
-            self._note_rows(entry, _rows_in(self._plain(blocks.pieces())))
-        elif self.proves_data and _copies_its_own_rows(entry):
+            self._note_rows(entry, rows_in(self._plain(blocks.pieces())))
+        elif self.proves_data and copies_its_own_rows(entry):
             self._note_rows(entry, blocks.count_rows())
         else:
             blocks.skip()
 
     def _note_rows(self, entry: TocEntry, rows: int | None) -> None:
-        if rows is not None and _copies_its_own_rows(entry):
+        if rows is not None and copies_its_own_rows(entry):
             self._row_counts[entry.facts.dump_id] = rows
 
     @property
@@ -171,7 +169,7 @@ class DumpStream:
         if not self._is_gzip:
             yield from pieces
             return
-        inflation = _Inflation(self._engine, self._on_plain)
+        inflation = Inflation(self._engine, self._on_plain)
         for piece in pieces:
             yield from inflation.feed(piece)
         yield from inflation.end()
@@ -239,7 +237,7 @@ class DumpStream:
 
     def _proved(self, blocks: Blocks) -> Iterator[bytes]:
         """One stream, each piece once it was decompressed without trouble."""
-        inflation = _Inflation(self._engine, self._on_plain)
+        inflation = Inflation(self._engine, self._on_plain)
         for piece in blocks.pieces():
             self._consume(inflation.feed(piece))
             yield int_bytes(len(piece)) + piece
@@ -276,82 +274,3 @@ class _Stream:
             self._rest = memoryview(piece)
         data, self._rest = bytes(self._rest[:size]), self._rest[size:]
         return data
-
-
-class _Inflation:
-    """The plain content of one zlib stream, proved by its checksum. Nothing at all is an empty content."""
-
-    def __init__(self, engine: deflate.Engine, on_plain: Callable[[int], None]) -> None:
-        self._inflater = engine.inflater(15)
-        self._errors = engine.errors
-        self._on_plain = on_plain
-        self._empty = True
-
-    def feed(self, piece: bytes) -> Iterator[bytes]:
-        """What the next piece, which is not empty, has to give."""
-        self._empty = False
-        while piece:
-            yield self._decompress(piece)
-            piece = self._inflater.unconsumed_tail
-        if self._inflater.unused_data:
-            raise damaged("the data in the database dump are damaged", "something follows the end of the data")
-
-    def end(self) -> Iterator[bytes]:
-        """The rest; ArchiveError when the stream is not complete."""
-        while not (self._inflater.eof or self._empty):
-            if not (data := self._decompress(b"")):
-                raise cut_short("The data of a table in the database dump have no end.")
-            yield data
-
-    def _decompress(self, piece: bytes) -> bytes:
-        try:
-            data = self._inflater.decompress(piece, 1 << 20)
-        except self._errors as error:
-            raise damaged("the data in the database dump are damaged", str(error)) from error
-        self._on_plain(len(data))
-        return data
-
-
-def _rows_in(pieces: Iterable[bytes]) -> int | None:
-    """Rows of a COPY text: those within have no bare newline. None when it does not end as pg_dump ends it."""
-    newlines, tail = 0, b""
-    for piece in pieces:
-        newlines += piece.count(b"\n")
-        tail = (tail + piece[-len(END_OF_COPY) :])[-len(END_OF_COPY) :]
-    return newlines - END_OF_COPY.count(b"\n") if tail == END_OF_COPY else None
-
-
-def _copies_its_own_rows(entry: TocEntry) -> bool:
-    """With --load-via-partition-root the rows of a partition may end up in another one."""
-    statement, facts = entry.copy_statement or "", entry.facts
-    names = [(name, '"' + name.replace('"', '""') + '"') for name in (facts.schema or "", facts.name)]
-    return any(statement.startswith(f"COPY {schema}.{table} ") for schema in names[0] for table in names[1])
-
-
-def _first_row(copy_statement: str, text: bytes) -> dict[str, str | None]:
-    """The first row of a COPY text, by column; empty where there is none."""
-    columns = [quoted.replace('""', '"') or bare for quoted, bare in _COLUMN.findall(_column_list(copy_statement))]
-    line = text.decode("utf-8", "replace").split("\n", 1)[0]
-    values = line.split("\t")
-    if line == "\\." or len(values) != len(columns):
-        return {}
-    return {column: _unescaped(value) for column, value in zip(columns, values, strict=True)}
-
-
-def _column_list(copy_statement: str) -> str:
-    """What is between the parentheses of `COPY public."t" (a, b) FROM stdin;`."""
-    return copy_statement.rpartition(") FROM ")[0].partition(" (")[2]
-
-
-def _unescaped(value: str) -> str | None:
-    if value == "\\N":
-        return None
-    return _ESCAPE.sub(lambda match: _escape(match[1]), value)
-
-
-def _escape(code: str) -> str:
-    if code[0] in "01234567":
-        return chr(int(code, 8))
-    if code[0] == "x" and len(code) > 1:
-        return chr(int(code[1:], 16))
-    return _ESCAPED.get(code, code)
