@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mxpc.errors import FileStoreError
-from mxpc.streams import Abandoned, Concurrency, Stop, Stopped, Team, ordered_map, pause, unordered_map
+from mxpc.streams import Abandoned, Concurrency, Gate, Stop, Stopped, Team, ordered_map, pause, unordered_map
 
 Map = Callable[..., Iterator[int]]
 both = pytest.mark.parametrize("mapping", [ordered_map, unordered_map])
@@ -368,3 +368,25 @@ def test_an_error_beside_a_team_ends_its_pieces() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert stop.is_set()
+
+
+def test_a_closed_gate_lets_nobody_in_and_waits_for_those_inside() -> None:
+    gate, entered, leave, order = Gate(), threading.Event(), threading.Event(), []
+
+    def works() -> None:
+        with gate.inside() as let_in:
+            assert let_in
+            entered.set()
+            leave.wait(10)
+            order.append("left")
+
+    thread = threading.Thread(target=works)
+    thread.start()
+    assert entered.wait(10)
+    threading.Timer(0.05, leave.set).start()
+    gate.close()
+    order.append("closed")
+    thread.join()
+    assert order == ["left", "closed"]
+    with gate.inside() as let_in:
+        assert not let_in

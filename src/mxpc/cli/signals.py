@@ -16,11 +16,11 @@ class Interruptions:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._begun = False
-        self._too_late = False
+        self.too_late = False
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """A signal has come."""
-        if self._too_late:
+        if self.too_late:
             self._say("too late to interrupt: this is done in a moment")
         elif self._begun:
             self._say("still cleaning up; one moment")
@@ -30,7 +30,7 @@ class Interruptions:
 
     def forbid(self) -> None:
         """From here on signals are too late: an exit code that says "interrupted" would be a lie."""
-        self._too_late = True
+        self.too_late = True
 
 
 @contextmanager
@@ -44,4 +44,5 @@ def interruptible(say: Callable[[str], None]) -> Iterator[Interruptions]:
         yield interruptions
     finally:
         for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+            # Too late means until the process has ended, with its own exit code.
+            signal.signal(getattr(signal, name), signal.SIG_IGN if interruptions.too_late else handler)

@@ -5,7 +5,7 @@ Threads, not async: what runs here (requests, hashing, deflate) releases the GIL
 
 from mxpc.streams.concurrency import Concurrency
 from mxpc.streams.maps import Abandoned, ordered_map, pause, unordered_map
-from mxpc.streams.stop import Stop, Stopped
+from mxpc.streams.stop import Gate, Stop, Stopped
 from mxpc.streams.team import Team
 
-__all__ = ["Abandoned", "Concurrency", "Stop", "Stopped", "Team", "ordered_map", "pause", "unordered_map"]
+__all__ = ["Abandoned", "Concurrency", "Gate", "Stop", "Stopped", "Team", "ordered_map", "pause", "unordered_map"]

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar, cast
 
 from mxpc.errors import ToolError
 from mxpc.streams.concurrency import Concurrency
+from mxpc.streams.stop import Gate
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,6 +76,7 @@ class _Crew:
     def __init__(self, workers: int | Concurrency) -> None:
         self._concurrency = workers if isinstance(workers, Concurrency) else Concurrency(workers)
         self._closing = threading.Event()
+        self._gate = Gate()
         self._pool = ThreadPoolExecutor(self._concurrency.maximum, thread_name_prefix="mxpc-work")
 
     def submit(self, work: Callable[[T], R], item: T) -> Future[R]:
@@ -82,8 +84,8 @@ class _Crew:
 
     def _run(self, work: Callable[[T], R], item: T) -> R:
         _worker.closing = self._closing
-        with self._concurrency.turn():
-            if self._closing.is_set():
+        with self._concurrency.turn(), self._gate.inside() as let_in:
+            if self._closing.is_set() or not let_in:
                 raise Abandoned("nobody waits for this any more")
             began = time.monotonic()
             result = work(item)
@@ -95,6 +97,7 @@ class _Crew:
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
+        self._gate.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

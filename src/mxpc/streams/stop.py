@@ -49,3 +49,34 @@ class Stop:
         finally:
             with self._lock:
                 self._actions.pop(key, None)
+
+
+class Gate:
+    """Lets pieces of work in until it is closed, and then waits for those that are inside. From any thread.
+
+    A pool does not know a thread in whose start a signal came, so its end does not wait for that one.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._inside = 0
+        self._closed = False
+
+    @contextmanager
+    def inside(self) -> Iterator[bool]:
+        """True: `close` waits until the context is left. False: it is closed, and nothing is to be done."""
+        with self._changed:
+            let_in = not self._closed
+            self._inside += let_in
+        try:
+            yield let_in
+        finally:
+            with self._changed:
+                self._inside -= let_in
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody in any more, and wait until nobody is inside. May be repeated."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: not self._inside)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from mxpc.streams.stop import Stop
+from mxpc.streams.stop import Gate, Stop
 
 
 class Team:
@@ -19,6 +19,7 @@ class Team:
     def __init__(self, workers: int, stop: Stop) -> None:
         self._stop = stop
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="mxpc-team")
+        self._gate = Gate()
         self._changed = threading.Condition()
         self._unfinished = 0
         self._error: BaseException | None = None
@@ -31,8 +32,10 @@ class Team:
 
     def _do(self, work: Callable[[], None]) -> None:
         try:
-            self._stop.check()
-            work()
+            with self._gate.inside() as let_in:
+                self._stop.check()
+                if let_in:
+                    work()
         except BaseException as error:
             with self._changed:
                 # What fails once all has to end fails because of that.
@@ -54,6 +57,7 @@ class Team:
         finally:
             if kind is not None or self._unfinished:
                 self._stop.set()
+            self._gate.close()
             self._pool.shutdown(wait=True)
         if kind is None:
             self._raise()

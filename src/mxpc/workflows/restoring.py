@@ -18,7 +18,7 @@ from mxpc.errors import CheckRefused, DatabaseError, HalfwayError, Interrupted, 
 from mxpc.model import DumpFacts, FileDocument, Finding, Half, Severity, short_name
 from mxpc.ports import ArchiveInput, ByteReader
 from mxpc.progress import Task
-from mxpc.streams import Stop, Stopped, ordered_map
+from mxpc.streams import Gate, Stop, Stopped, ordered_map
 from mxpc.workflows import checks
 from mxpc.workflows.dump_restore import DumpRestore
 from mxpc.workflows.dump_selection import DumpSelection, select
@@ -92,16 +92,24 @@ class Restoring:
         if not (self._plan.restores_database and self._uploader):
             self._consume(self._options.halves, to_the_end=self._uploader is not None)
             return
+        gate = Gate()
         with ThreadPoolExecutor(1, thread_name_prefix="upload") as pool:
-            files = pool.submit(self._consume_or_stop, frozenset({Half.FILES}))
-            with suppress(Stopped):  # the other half failed first, and says why below
-                self._consume_or_stop(frozenset({Half.DATABASE}), to_the_end=False)
             try:
+                files = pool.submit(self._upload_files, gate)
+                with suppress(Stopped):  # the other half failed first, and says why below
+                    self._consume_or_stop(frozenset({Half.DATABASE}), to_the_end=False)
                 files.result()
             except BaseException:
-                # An interruption while we wait: leaving the pool would wait for the last file.
+                # Also an interruption in the middle of starting the thread: leaving the pool would not wait for it, and
+                # otherwise for its last file. Nothing is put back before it has ended.
                 self._stop.set()
+                gate.close()
                 raise
+
+    def _upload_files(self, gate: Gate) -> None:
+        with gate.inside() as let_in:
+            if let_in:
+                self._consume_or_stop(frozenset({Half.FILES}))
 
     def _consume_or_stop(self, halves: frozenset[Half], *, to_the_end: bool = True) -> None:
         """When one half fails the other need not go on."""
