@@ -31,8 +31,8 @@ IN_RECOVERY = (*spread("recovery", 4, 0.1, 1.0), *in_phases("recovery", ("undoin
 
 def start_restore(stage: Stage, way: str) -> Running:
     """From a file, which is read for database and files at the same time; from a pipe, one after the other, with a
-    pg_restore that is newer than the server and may not stop at an error; or with several workers, from a dump that is
-    unpacked first."""
+    pg_restore that is newer than the server and may not stop at an error; or in several
+    sessions, each with a part of the dump."""
     if way == "pipe":
         env = {"MXPC_POSTGRES_BIN": str(postgres_bin(18))}
         return stage.start("restore", "-f", "-", feed=stage.archive, env=env)
