@@ -156,7 +156,8 @@ def test_restore_interrupted_while_standard_input_says_nothing_more(
     untouchable: LiveEnvironment, sample_archive: Path, number: signal.Signals, code: int
 ) -> None:
     data = sample_archive.read_bytes()
-    running = untouchable.start("restore", "-f", "-", stdin=subprocess.PIPE)
+    # The look below is a session in the database, which would be refused if it came at every wrong moment.
+    running = untouchable.start("restore", "-f", "-", "--allow-running", stdin=subprocess.PIPE)
     assert running.process.stdin
     running.process.stdin.write(data[: len(data) - 3000])
     running.process.stdin.flush()

@@ -109,6 +109,7 @@ class MemoryTarget:
         return replace(self.facts_before, database=database, interrupted=interrupted if self.parked else None)
 
     def other_sessions(self) -> tuple[str, ...]:
+        self.fault("other_sessions")
         return self.facts().other_sessions
 
     @contextmanager

@@ -163,9 +163,12 @@ class RunningErrand:
             self._send_out(pipe)
 
     def _feed(self, descriptor: int) -> None:
-        # A ToolError: the other side is gone, and the tool sees an archive without an end.
-        with contextlib.suppress(ToolError, BrokenPipeError), os.fdopen(descriptor, "wb", buffering=0) as pipe:
-            self._take_in(pipe)
+        with contextlib.suppress(BrokenPipeError), os.fdopen(descriptor, "wb", buffering=0) as pipe:
+            try:
+                self._take_in(pipe)
+            except ToolError:
+                # The other side is gone. Before the pipe ends: the archive must not seem to be one that was cut off.
+                self.signal(signal.SIGTERM)
 
     def _send_out(self, source: BinaryIO | FileIO) -> None:
         while (data := source.read(PIECE)) and self._endpoint.outboxes[OUTWARD].write(data):

@@ -28,6 +28,11 @@ class Interruptions:
             self._begun = True
             raise Interrupted(number)
 
+    @property
+    def decided(self) -> bool:
+        """Whether no signal changes the exit code any more."""
+        return self._begun or self.too_late
+
     def forbid(self) -> None:
         """From here on signals are too late: an exit code that says "interrupted" would be a lie."""
         self.too_late = True
@@ -44,5 +49,5 @@ def interruptible(say: Callable[[str], None]) -> Iterator[Interruptions]:
         yield interruptions
     finally:
         for name, handler in before.items():
-            # Too late means until the process has ended, with its own exit code.
-            signal.signal(getattr(signal, name), signal.SIG_IGN if interruptions.too_late else handler)
+            # The exit code is decided: until the process has ended, another signal must not put its own in its place.
+            signal.signal(getattr(signal, name), signal.SIG_IGN if interruptions.decided else handler)

@@ -29,6 +29,8 @@ from mxpc.workflows.report import RestoreReport
 from mxpc.workflows.restoring import Restoring
 
 PROBED_BLOBS = 8
+VISIT_SECONDS = 1.0
+"""Of a session that is only passing: a monitoring probe connects for some milliseconds, again and again."""
 
 
 class Restore:
@@ -67,9 +69,20 @@ class Restore:
     def plan(self, archive: ArchiveInput) -> RestorePlan:
         """Read the archive (a file; not a pipe) and the target, change nothing. For `--dry-run`."""
         summary = self._scan(archive)
-        facts = self._parties.target.facts()
+        facts = self._look()
         plan = self._make_plan(archive, summary, facts, stop_ahead=self._options.stop_app)
         return replace(plan, findings=(*_unfinished(facts), *self._right_to_stop(), *plan.findings))
+
+    def _look(self) -> TargetFacts:
+        """The facts of the target, without sessions that were only passing."""
+        facts = self._parties.target.facts()
+        if self._options.allow_running or Half.DATABASE not in self._options.halves:
+            return facts
+        deadline = time.monotonic() + VISIT_SECONDS
+        while facts.other_sessions and time.monotonic() < deadline:
+            time.sleep(VISIT_SECONDS / 10)
+            facts = replace(facts, other_sessions=self._parties.target.other_sessions())
+        return facts
 
     def _right_to_stop(self) -> tuple[Finding, ...]:
         try:
@@ -126,7 +139,7 @@ class Restore:
             self._refuse_early(archive, summary)
             with self._pause.held():
                 put_back_interrupted(self._parties)
-                plan = self._make_plan(archive, summary, self._parties.target.facts())
+                plan = self._make_plan(archive, summary, self._look())
                 plan.refuse()
                 report = Restoring(self._parties, plan, archive, self._encrypted).run()
         return replace(report, duration=time.monotonic() - begun, scaled_back_to=self._pause.scaled_back_to)

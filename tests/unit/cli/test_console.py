@@ -121,10 +121,17 @@ def test_what_is_removed_from_a_database_is_not_called_files() -> None:
 def test_the_first_signal_interrupts_and_later_ones_wait(name: str) -> None:
     said: list[str] = []
     number = getattr(signal, name)
-    with interruptible(said.append):
-        with pytest.raises(Interrupted) as caught:
+    names = [one for one in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, one)]
+    before = {getattr(signal, one): signal.getsignal(getattr(signal, one)) for one in names}
+    try:
+        with interruptible(said.append):
+            with pytest.raises(Interrupted) as caught:
+                signal.raise_signal(number)
             signal.raise_signal(number)
-        signal.raise_signal(number)
+        signal.raise_signal(number)  # while the process ends, with the exit code of the first one
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
     assert caught.value.shell_exit_code == 128 + number
     assert said == ["still cleaning up; one moment"]
 

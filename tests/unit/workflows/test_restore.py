@@ -196,6 +196,21 @@ def test_other_sessions_are_refused(target: Target, archive: FileInput) -> None:
     target.assert_new()
 
 
+def test_session_that_was_only_passing_refuses_nothing(target: Target, archive: FileInput) -> None:
+    seen: list[str] = []
+
+    def leave(step: str) -> None:
+        if step == "other_sessions":
+            seen.append(step)
+            target.database.facts_before = TARGET
+
+    target.database.facts_before = replace(TARGET, other_sessions=("exporter from 10.0.0.9",))
+    target.database.fault = leave
+    target.restore().run(archive)
+    target.assert_new()
+    assert seen == ["other_sessions"]
+
+
 def test_dry_run_changes_nothing_and_names_an_unfinished_restore(target: Target, archive: FileInput) -> None:
     target.database.park("killed.tar.gz")
     plan = target.restore().plan(archive)
