@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 try:
-    from isal import isal_zlib
+    from isal import igzip_lib, isal_zlib
 except ImportError:  # no wheel for this processor
-    isal_zlib = None  # type: ignore[assignment]
+    igzip_lib = isal_zlib = None  # type: ignore[assignment]
 
 _RAW = -15
 _STORED_LIMIT = 0xFFFF
@@ -21,14 +21,20 @@ _WORTH = 0.95
 
 
 class Inflater(Protocol):
-    """A decompressor as zlib and isal_zlib have it."""
+    """A decompressor that keeps the input for which it had no room, as igzip_lib has it."""
 
     @property
     def eof(self) -> bool: ...
     @property
+    def needs_input(self) -> bool:
+        """Whether it has no more to give without more input."""
+
+    @property
     def unused_data(self) -> bytes: ...
     @property
-    def unconsumed_tail(self) -> bytes: ...
+    def crc(self) -> int:
+        """CRC-32 of what it gave so far; of a gzip member only."""
+
     def decompress(self, data: bytes, max_length: int = ..., /) -> bytes: ...
 
 
@@ -39,8 +45,10 @@ class Engine:
     name: str
     deflate: Callable[[bytes, int], bytes]
     """Raw deflate blocks of the data at a level from 1 to 9, ended at a byte boundary and not final."""
-    inflater: Callable[[int], Inflater]
-    """A decompressor; the argument is zlib's wbits."""
+    gzip_body: Callable[[], Inflater]
+    """For what is between the header and the trailer of a gzip member."""
+    zlib_stream: Callable[[], Inflater]
+    """For a zlib stream, whose checksum it proves."""
     crc32: Callable[[bytes | memoryview, int], int]
     crc32_combine: Callable[[int, int, int], int]
     """CRC of a concatenation out of both CRCs and the second's length."""
@@ -78,10 +86,34 @@ def _combine_crc32(first: int, second: int, second_length: int) -> int:
     return _multiply(shift, first) ^ second
 
 
+class _ZlibInflater:
+    def __init__(self, wbits: int) -> None:
+        self._inner = zlib.decompressobj(wbits)
+        self.crc = 0
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not (self._inner.eof or self._inner.unconsumed_tail)
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = 0, /) -> bytes:
+        content = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+        self.crc = zlib.crc32(content, self.crc)
+        return content
+
+
 ZLIB = Engine(
     name="zlib",
     deflate=_deflate_zlib,
-    inflater=zlib.decompressobj,
+    gzip_body=lambda: _ZlibInflater(_RAW),
+    zlib_stream=lambda: _ZlibInflater(zlib.MAX_WBITS),
     crc32=zlib.crc32,
     crc32_combine=_combine_crc32,
     errors=(zlib.error,),
@@ -91,7 +123,7 @@ ZLIB = Engine(
 def _isal_engine() -> Engine | None:
     if isal_zlib is None:
         return None
-    isal = isal_zlib
+    isal, igzip = isal_zlib, igzip_lib
 
     def deflate(data: bytes, level: int) -> bytes:
         if level > isal.ISAL_BEST_COMPRESSION:
@@ -102,7 +134,9 @@ def _isal_engine() -> Engine | None:
     return Engine(
         name="isal",
         deflate=deflate,
-        inflater=isal.decompressobj,
+        # Not isal_zlib's decompressobj, whose output grows from 16 KB and is copied each time.
+        gzip_body=lambda: igzip.IgzipDecompressor(flag=igzip.DECOMP_GZIP_NO_HDR),
+        zlib_stream=lambda: igzip.IgzipDecompressor(flag=igzip.DECOMP_ZLIB),
         crc32=isal.crc32,
         crc32_combine=isal.crc32_combine,
         errors=(isal_zlib.IsalError, zlib.error),  # type: ignore[arg-type]  # its stub says instance

@@ -12,7 +12,7 @@ class Inflation:
     """The plain content of one zlib stream, proved by its checksum. Nothing at all is an empty content."""
 
     def __init__(self, engine: deflate.Engine, on_plain: Callable[[int], None]) -> None:
-        self._inflater = engine.inflater(15)
+        self._inflater = engine.zlib_stream()
         self._errors = engine.errors
         self._on_plain = on_plain
         self._empty = True
@@ -20,10 +20,13 @@ class Inflation:
     def feed(self, piece: bytes) -> Iterator[bytes]:
         """What the next piece, which is not empty, has to give."""
         self._empty = False
-        while piece:
+        too_late = self._inflater.eof
+        while not self._inflater.eof:
             yield self._decompress(piece)
-            piece = self._inflater.unconsumed_tail
-        if self._inflater.unused_data:
+            piece = b""
+            if self._inflater.needs_input:
+                return
+        if too_late or self._inflater.unused_data:
             raise damaged("the data in the database dump are damaged", "something follows the end of the data")
 
     def end(self) -> Iterator[bytes]:
