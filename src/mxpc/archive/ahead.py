@@ -9,13 +9,13 @@ from collections import deque
 from mxpc.ports import ByteReader
 
 _DEPTH = 4
-_PIECE = 2 << 20
+_PIECE = 1 << 20
 _PATIENCE = 1.0
 """Seconds that `close` waits. A file's read returns in less; one of a pipe that stays open may never return."""
 
 
 class ReadAhead:
-    """A ByteReader over another one that only its thread reads, up to 8 MiB ahead.
+    """A ByteReader over another one that only its thread reads, up to 4 MiB ahead.
 
     The thread ends at the end of the stream, at its first error (which the consumer gets at that place), with `close`,
     or when nobody holds the reader any more.

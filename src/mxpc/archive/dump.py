@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mxpc.archive import deflate
 from mxpc.archive.dumpblocks import Blocks, BlockStart
+from mxpc.archive.dumpdeal import Deal
 from mxpc.archive.dumpread import (
     HAS_COMPRESSION_BYTE,
     HAS_TABLE_AM,
@@ -115,6 +116,18 @@ class DumpStream:
         for start, end in _stretches(blocks):
             yield from self._cursor.between(start, end)
 
+    def deal(self, block: DataBlock) -> Deal:
+        """Begin to give the rows of one table to several; it lies behind what was read so far, and has `cuts`."""
+        return Deal(self._cursor, block)
+
+    def share(self, deal: Deal, keep: Collection[int], *, version: tuple[int, ...] | None = None) -> ByteReader:
+        """As `excerpt`, with those rows of `deal` that nobody else took. From any thread."""
+        return _Stream(self._share(deal, frozenset(keep), self._target_version(version)))
+
+    def _share(self, deal: Deal, keep: frozenset[int], target: Version) -> Iterator[bytes]:
+        yield from toc_bytes(self._toc, target, [one for one in self._toc.entries if one.facts.dump_id in keep])
+        yield from deal.block_of_one()
+
     # ------------------------------------------------------------------------------------------------------- checking
 
     def _located(self, error: ArchiveError, entry: TocEntry | None = None) -> ArchiveError:
@@ -135,7 +148,8 @@ class DumpStream:
             if block.large_objects != (entry.facts.kind == _LARGE_OBJECTS):
                 raise self._located(damaged("the database dump has data of another kind", shown(entry.facts.kind)))
             yield block, entry, blocks
-            self._blocks.append(DataBlock(block.dump_id, start, self._cursor.place))
+            cuts = blocks.cuts if self._toc.compression == "none" and copies_its_own_rows(entry) else ()
+            self._blocks.append(DataBlock(block.dump_id, start, self._cursor.place, tuple(cuts)))
             start = self._cursor.place
         if missing:
             first = next(iter(missing.values())).facts

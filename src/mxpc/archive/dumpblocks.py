@@ -9,11 +9,13 @@ from mxpc.archive.dumpcursor import INT, INT_SIZE, MAX_INT, Cursor
 from mxpc.archive.trouble import cut_short, damaged
 from mxpc.errors import ArchiveError
 
-_DATA, _BLOBS = 1, 3
+DATA, _BLOBS = 1, 3
 END_OF_COPY = b"\\.\n\n\n"
 """What pg_dump writes behind the last row of a table."""
 MOST_COUNTED_ROWS = 200_000
 """Of one table: counting the rows of bigger ones costs a restore more than it proves."""
+CUT_SPACING = 4 << 20
+"""Bytes between two places at which a table's rows can be told apart: nine bytes of memory for each megabyte."""
 _END_OF_STREAM = END_OF_COPY + bytes(INT_SIZE)
 
 
@@ -31,14 +33,17 @@ class Blocks:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
+        self.cuts: list[int] = []
+        """Of the last block that was passed over: places behind a piece that ends with a newline, CUT_SPACING apart."""
 
     def next(self) -> BlockStart | None:
         """The next block, None at the end of the dump."""
         cursor = self._cursor
         if cursor.at == len(cursor.buffer) and not cursor.more():
             return None
+        self.cuts = []
         kind = cursor.byte()
-        if kind not in (_DATA, _BLOBS):
+        if kind not in (DATA, _BLOBS):
             raise damaged("the database dump has a block of an unknown kind", f"type {kind}")
         return BlockStart(cursor.number(), kind == _BLOBS)
 
@@ -67,12 +72,15 @@ class Blocks:
         """One stream as it is, with the lengths between its pieces and the zero at its end."""
         cursor = self._cursor
         walk = headers.walk if headers else _walk
+        cut = cursor.place
         while True:
             end, complete = walk(cursor.buffer, cursor.at)
             yield cursor.buffer[cursor.at : end]
             yield from self._behind_buffer(end)
             if complete:
                 return
+            if cursor.place >= cut + CUT_SPACING and cursor.buffer[cursor.at - 1 : cursor.at] == b"\n":
+                self.cuts.append(cut := cursor.place)
             if len(cursor.buffer) - cursor.at < INT_SIZE and not cursor.more():
                 raise cut_short("The database dump in it has no end.")
 

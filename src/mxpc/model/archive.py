@@ -30,6 +30,8 @@ class DataBlock:
     dump_id: int
     start: int
     end: int
+    cuts: tuple[int, ...] = field(default=(), repr=False)
+    """Bytes of the dump, every few megabytes, at which a row of it begins; none where rows cannot be told apart."""
 
     @property
     def size(self) -> int:

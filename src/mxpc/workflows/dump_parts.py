@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 from mxpc.model import DataBlock, DumpEntry, DumpFacts, Section
 
@@ -15,8 +16,8 @@ SETTINGS = ("ENCODING", "STDSTRINGS", "SEARCHPATH")
 """Entries that tell pg_restore how to read all others: every part has them."""
 LARGE_OBJECTS = ("BLOB", "BLOB METADATA")
 """They make large objects, which the data then fill; their section is that of the data."""
-USUAL_SESSIONS = 4
-"""For a big dump when nobody says how many: two copy, two build indexes."""
+USUAL_SESSIONS = 6
+"""For a big dump when nobody says how many: three copy, three build indexes."""
 WORTH_CUTTING = 64 << 20
 """Bytes of data: below it one session is as quick, and simpler."""
 GROUP = 32 << 20
@@ -39,6 +40,11 @@ class DataGroup:
     blocks: tuple[DataBlock, ...]
     indexes: tuple[DumpIds, ...]
     """For each big table, its indexes and constraints; each set for one session, as they lock the table."""
+
+    @property
+    def can_be_dealt(self) -> bool:
+        """Whether several sessions can each copy some of its rows: it is one big table whose rows can be told apart."""
+        return len(self.blocks) == 1 and bool(self.blocks[0].cuts)
 
     @property
     def start(self) -> int:
@@ -93,7 +99,7 @@ def cut(dump: DumpFacts, leave_out: Collection[int]) -> DumpParts:
     blocks = [one for one in dump.data_blocks if one.dump_id not in leave_out]
     big = _big_tables(dump, entries, blocks)
     indexes = _indexes(entries, big)
-    data = tuple(_groups(blocks, {big[table]: ids for table, ids in indexes.items()}))
+    data = tuple(_groups(blocks, {data: indexes.get(table, frozenset()) for table, data in big.items()}))
     rounds = _foreign_keys(entries, big)
     settings = frozenset(one.dump_id for one in entries if one.kind in SETTINGS)
     first = frozenset(one.dump_id for one in entries if _comes_first(one)) - settings
@@ -139,17 +145,19 @@ def _indexes(entries: Iterable[DumpEntry], big: Collection[int]) -> dict[int, Du
     return {table: frozenset(ids) for table, ids in found.items()}
 
 
-def _groups(blocks: list[DataBlock], indexes: Mapping[int, DumpIds]) -> Iterator[DataGroup]:
+def _groups(blocks: list[DataBlock], big: Mapping[int, DumpIds]) -> Iterator[DataGroup]:
+    """`big` has the indexes of each big table by the dump id of its data."""
     total = sum(block.size for block in blocks)
     least = max(min(GROUP, total // PARTS), total // MOST_GROUPS)
+    alone = {block.dump_id for block in blocks if block.cuts and block.dump_id in big}
     group: list[DataBlock] = []
     size = 0
-    for block in blocks:
+    for block, following in zip_longest(blocks, blocks[1:]):
         group.append(block)
         size += block.size
-        if size >= least or block is blocks[-1]:
+        if size >= least or following is None or alone & {block.dump_id, following.dump_id}:
             ids = [one.dump_id for one in group]
-            yield DataGroup(frozenset(ids), tuple(group), tuple(indexes[one] for one in ids if one in indexes))
+            yield DataGroup(frozenset(ids), tuple(group), tuple(filter(None, (big.get(one) for one in ids))))
             group, size = [], 0
 
 

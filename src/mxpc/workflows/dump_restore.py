@@ -1,7 +1,8 @@
 """Bringing a dump into the database: in one session, or in several where that is quicker. No temporary disk in either.
 
 In several sessions, data are copied while the indexes of the tables that are complete are built. Half of the sessions
-copy: each more of them reads and decompresses the archive once more, and two of them into one server gain little.
+copy. They share the rows of a big table, so that the archive is decompressed once for all of them; where rows cannot be
+told apart (a dump that is compressed inside) each of them reads the archive by itself.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class DumpRestore:
         self._warnings: dict[str, None] = {}
         self._lock = threading.Lock()
         self._lanes = 0
+        self._shares = 1
         self._sessions = 1
         self._building = False
 
@@ -86,7 +88,9 @@ class DumpRestore:
         total = sum(block.size for group in parts.data for block in group.blocks)
         self._progress.started(Task.RESTORE_DATABASE, total_bytes=total)
         self._restore(stream.excerpt(parts.settings | parts.first, version=_version(stream)))
-        self._lanes = max(1, min(self._sessions // 2, len(parts.data)))
+        copying = max(1, self._sessions // 2)
+        self._shares, lanes = (copying, 1) if any(one.can_be_dealt for one in parts.data) else (1, copying)
+        self._lanes = min(lanes, len(parts.data))
         with self._team() as team:
             lane = partial(self._copy, parts, _Groups(parts.data), team)
             team.begin(partial(lane, _first_then(stream, again), begin_with_biggest=False))
@@ -113,8 +117,25 @@ class DumpRestore:
                 self._progress.finished(Task.RESTORE_DATABASE)
 
     def _copy_group(self, parts: DumpParts, group: DataGroup, team: Team, stream: DumpStream) -> None:
-        dump = stream.excerpt(parts.settings | group.ids, group.blocks, version=_version(stream))
-        self._restore(_Told(dump, self._copied))
+        build = partial(self._begin_indexes, parts, group, team, stream)
+        ids, version = parts.settings | group.ids, _version(stream)
+        if self._shares == 1 or not group.can_be_dealt:
+            self._restore(_Told(stream.excerpt(ids, group.blocks, version=version), self._copied))
+            build()
+            return
+        deal = stream.deal(group.blocks[0])
+        last = _Last(self._shares, build)
+
+        def copy_share() -> None:
+            if deal.left:
+                self._restore(_Told(stream.share(deal, ids, version=version), self._copied))
+            last.done()
+
+        for _ in range(1, self._shares):
+            team.begin(copy_share)
+        copy_share()
+
+    def _begin_indexes(self, parts: DumpParts, group: DataGroup, team: Team, stream: DumpStream) -> None:
         for ids in group.indexes:
             team.begin(partial(self._statements, stream, parts, ids))
 
@@ -183,6 +204,23 @@ class _Groups:
             if found:
                 self._left.remove(found)
             return found
+
+
+class _Last:
+    """Lets the last one of several do something. From any thread."""
+
+    def __init__(self, count: int, action: Callable[[], None]) -> None:
+        self._left = count
+        self._action = action
+        self._lock = threading.Lock()
+
+    def done(self) -> None:
+        """One of them is done."""
+        with self._lock:
+            self._left -= 1
+            last = not self._left
+        if last:
+            self._action()
 
 
 def _first_then(stream: DumpStream, again: Again) -> Again:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,11 @@ from integration.postgres.conftest import closest_clients
 from integration.torture.database import load_torture
 from integration.torture.equality import Witnessed, witnessed
 from integration.torture.restoring import Restoring, dump_file
+from mxpc.archive.dump import DumpStream
+from mxpc.archive.dumpdeal import Deal
 from mxpc.demo.postgres import PostgresServer
 from mxpc.model import DatabaseSettings
+from mxpc.ports import ByteReader
 from servers import MAJORS, running_postgres
 from surroundings import new_database
 
@@ -99,3 +102,22 @@ def torture(request: pytest.FixtureRequest, major: int) -> Torture:
     """The one of the test's parameter `major`."""
     found: Torture = request.getfixturevalue(f"torture_{major}")
     return found
+
+
+@pytest.fixture
+def dealt(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """From now on every table that has rows is dealt out, row by row as far as its dump can be cut; its name for
+    each session that copies of it."""
+    for name, value in (("dumpcursor._READ", 100), ("dumpblocks.CUT_SPACING", 1)):
+        monkeypatch.setattr(f"mxpc.archive.{name}", value)
+    for name in ("PARTS", "MOST_GROUPS"):
+        monkeypatch.setattr(f"mxpc.workflows.dump_parts.{name}", 1_000_000)
+    names: list[str] = []
+    share = DumpStream.share
+
+    def spied(stream: DumpStream, deal: Deal, keep: Collection[int], *, version: tuple[int, ...] | None) -> ByteReader:
+        names.extend(one.name for one in stream.facts.entries if one.dump_id in keep and one.has_data)
+        return share(stream, deal, keep, version=version)
+
+    monkeypatch.setattr(DumpStream, "share", spied)
+    return names

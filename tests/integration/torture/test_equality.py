@@ -88,6 +88,15 @@ def test_several_sessions_bring_the_same(torture: Torture, jobs: int, piped: boo
 
 
 @every_major
+def test_rows_that_several_sessions_share_are_the_same(torture: Torture, dealt: list[str]) -> None:
+    settings = torture.filled()
+    torture.restoring(settings, jobs=6).run(torture.dump)
+    assert torture.content.changes(torture.witnessed(settings)) == []
+    assert len(set(dealt)) > 3, dealt
+    assert max(dealt.count(name) for name in dealt) > 1, dealt
+
+
+@every_major
 def test_rows_counted_in_the_dump_are_those_of_the_tables(torture: Torture) -> None:
     """Though triggers swallow and double rows, and rules change them."""
     facts = checked(torture.dump)

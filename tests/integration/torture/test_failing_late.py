@@ -55,6 +55,21 @@ def test_old_content_comes_back_and_the_object_is_named(torture: Torture, case: 
     assert before.changes(torture.witnessed(settings)) == []
 
 
+@pytest.mark.parametrize("major", [13, 18])
+def test_old_content_comes_back_when_one_of_several_that_share_rows_fails(torture: Torture, dealt: list[str]) -> None:
+    source, settings = torture.empty(), torture.filled()
+    run(source, SECOND_SCHEMA, "CREATE TABLE many (id int PRIMARY KEY, note text)")
+    run(source, "INSERT INTO many SELECT n, repeat('x', 90) FROM generate_series(100000, 120000) n")
+    dump = torture.dump_of(source)
+    dump.write_bytes(dump.read_bytes().replace(b"115000\tx", b"11500x\tx"))
+    before = torture.witnessed(settings)
+    with pytest.raises(DatabaseError, match="pg_restore into database") as caught:
+        torture.restoring(settings, jobs=6).run(dump)
+    assert 'invalid input syntax for type integer: "11500x"' in caught.value.evidence
+    assert dealt.count("many") > 1
+    assert before.changes(torture.witnessed(settings)) == []
+
+
 @pytest.mark.parametrize("major", [14])
 def test_parameter_that_the_older_server_does_not_know(torture: Torture, torture_18: Torture) -> None:
     source, settings = torture_18.empty(), torture.filled()

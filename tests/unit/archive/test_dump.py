@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import io
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mxpc.archive import deflate
 from mxpc.archive.dump import DumpStream
 from mxpc.errors import ArchiveError
-from mxpc.model import DumpFacts
+from mxpc.model import DataBlock, DumpFacts
 from unit.archive.archives import ASSETS, DUMP, ENGINES, Trickle, everything
 
 DUMPS = sorted((ASSETS / "dumps").glob("*.backup"))
@@ -235,6 +236,87 @@ def test_an_excerpt_whose_data_are_cut_off_is_an_error() -> None:
     stream = DumpStream(io.BytesIO(data[: block.end - 3]))
     with pytest.raises(ArchiveError, match=r"cut short|incomplete"):
         everything(stream.excerpt({block.dump_id}, [block]))
+
+
+# --------------------------------------------------------------------------------------------------------- dealt rows
+
+PLAIN = (ASSETS / "dumps" / "pg15-Z0.backup").read_bytes()
+
+
+def with_cuts(data: bytes, monkeypatch: pytest.MonkeyPatch) -> DumpFacts:
+    """What a check finds that remembers a place behind nearly every row."""
+    monkeypatch.setattr("mxpc.archive.dumpblocks.CUT_SPACING", 1)
+    return DumpStream(Trickle(data, 40)).check()
+
+
+def test_cuts_are_between_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = [one for one in with_cuts(PLAIN, monkeypatch).data_blocks if one.cuts]
+    assert len(blocks) > 3
+    for block in blocks:
+        assert list(block.cuts) == sorted(set(block.cuts))
+        for cut in block.cuts:
+            assert block.start < cut < block.end
+            assert PLAIN[cut - 1 : cut] == b"\n"
+
+
+@pytest.mark.parametrize("name", ["pg15-default", "pg16-lz4", "pg17-zstd", "pg15-Z0"])
+def test_small_or_compressed_data_have_no_cuts(name: str) -> None:
+    (path,) = [one for one in DUMPS if one.stem == name]
+    assert not any(one.cuts for one in check(path.read_bytes()).data_blocks)
+
+
+def test_cuts_are_the_spacing_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mxpc.archive.dumpblocks.CUT_SPACING", 500)
+    cuts = [one.cuts for one in DumpStream(Trickle(PLAIN, 40)).check().data_blocks if len(one.cuts) > 1]
+    assert cuts
+    assert min(second - first for one in cuts for first, second in pairwise(one)) >= 500
+
+
+def test_text_that_does_not_end_its_pieces_with_rows_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pg_dump may write it that gathers rows before it writes."""
+    data = bytearray(PLAIN)
+    for block in check(PLAIN).data_blocks:
+        at = block.start + 6
+        for piece in _pieces(PLAIN, block):
+            data[at + 5 : at + 5 + len(piece)] = piece.replace(b"\n", b"\v")
+            at += 5 + len(piece)
+    assert not any(one.cuts for one in with_cuts(bytes(data), monkeypatch).data_blocks)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.integers(0, 2), max_size=60))
+def test_shares_hold_each_row_once_whoever_takes_them(turns: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = with_cuts(PLAIN, monkeypatch)
+    stream = DumpStream(Trickle(PLAIN, 1000))
+    for block in (one for one in facts.data_blocks if len(one.cuts) > 2):
+        deal = stream.deal(block)
+        shares = [stream.share(deal, {block.dump_id}, version=(1, 14)) for _ in range(3)]
+        texts = [b"", b"", b""]
+        for turn in turns:
+            texts[turn] += shares[turn].read(1000)
+        for number, share in enumerate(shares):
+            texts[number] += everything(share)
+        assert not deal.left
+        checked = [check(text) for text in texts]
+        assert {entry.dump_id for one in checked for entry in one.entries} == {block.dump_id}
+        rows = [row for text, one in zip(texts, checked, strict=True) for row in _pieces(text, one.data_blocks[0])]
+        assert sorted(rows) == sorted(_pieces(PLAIN, block))
+
+
+def _pieces(dump: bytes, block: DataBlock) -> list[bytes]:
+    pieces, at = [], block.start + 6
+    while size := int.from_bytes(dump[at + 1 : at + 5], "little"):
+        pieces.append(dump[at + 5 : at + 5 + size])
+        at += 5 + size
+    assert at + 5 == block.end
+    return pieces
+
+
+def test_a_share_of_data_that_are_cut_off_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = next(one for one in with_cuts(PLAIN, monkeypatch).data_blocks if len(one.cuts) > 2)
+    stream = DumpStream(io.BytesIO(PLAIN[: block.cuts[1] - 1]))
+    with pytest.raises(ArchiveError, match=r"cut short|incomplete"):
+        everything(stream.share(stream.deal(block), {block.dump_id}))
 
 
 def test_comments_have_the_section_of_what_they_are_about() -> None:

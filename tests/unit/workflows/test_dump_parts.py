@@ -79,6 +79,19 @@ def test_indexes_of_a_big_table_wait_for_its_own_rows_alone() -> None:
     ]
 
 
+def test_a_big_table_whose_rows_can_be_told_apart_travels_alone() -> None:
+    facts = dump({12: 40, 14: 1, 13: 500, 15: 1}, *SHOP)
+    assert [group.ids for group in cut(facts, ()).data] == [{12}, {14, 13}, {15}]
+    blocks = [replace(one, cuts=(one.start + 100,)) for one in facts.data_blocks]
+    groups = cut(replace(facts, data_blocks=tuple(blocks)), ()).data
+    assert [(group.ids, group.indexes, group.can_be_dealt) for group in groups[:3]] == [
+        ({12}, ({20, 21},), True),
+        ({14}, (), True),
+        ({13}, ({23},), True),
+    ]
+    assert not any(group.can_be_dealt for group in cut(facts, ()).data)
+
+
 def test_large_objects_are_made_before_they_are_filled() -> None:
     made, filled = entry(41, "BLOB METADATA", "BLOB METADATA 7..9"), entry(42, "BLOBS", "BLOBS")
     made = replace(made, section=Section.DATA)
