@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.proc import family, named_files, peak_resident, unlinked_files
+from benchmarks.proc import family, named_files, peak_resident, unlinked_files, with_programs
 
 INTERVAL = 0.05
 GRACE_SECONDS = 10
@@ -112,7 +112,7 @@ class _Watch:
     def _run(self) -> None:
         while not self._done.wait(INTERVAL):
             members = family(self._pid)
-            self.memory = max(self.memory, sum(map(peak_resident, members)))
+            self.memory = max(self.memory, sum(map(peak_resident, with_programs(members))))
             self.disk = max(self.disk, self._temporary(members))
 
     def _temporary(self, members: Sequence[int]) -> int:

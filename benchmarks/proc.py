@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -25,6 +25,18 @@ def _children(pid: int) -> Iterator[int]:
         for thread in (PROC / str(pid) / "task").iterdir():
             with contextlib.suppress(OSError):
                 yield from map(int, (thread / "children").read_text().split())
+
+
+def with_programs(members: Sequence[int]) -> list[int]:
+    """Those of a family that run a program of their own: until then a child has the memory of its parent."""
+    first = _arguments(members[0])
+    return [one for one in members if one == members[0] or _arguments(one) != first]
+
+
+def _arguments(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return (PROC / str(pid) / "cmdline").read_bytes()
+    return b""
 
 
 def peak_resident(pid: int) -> int:

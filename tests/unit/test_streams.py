@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mxpc.errors import FileStoreError
 from mxpc.streams import Abandoned, Concurrency, Gate, Stop, Stopped, Team, ordered_map, pause, unordered_map
+from mxpc.streams.concurrency import Rounds
 
 Map = Callable[..., Iterator[int]]
 both = pytest.mark.parametrize("mapping", [ordered_map, unordered_map])
@@ -265,6 +266,45 @@ def test_concurrency_falls_when_work_takes_much_longer_than_it_did() -> None:
     for _ in range(640):
         concurrency.succeeded(0.1)
     assert concurrency.limit < 32
+
+
+def test_quick_work_of_one_kind_does_not_slow_down_another_kind() -> None:
+    concurrency, looks, uploads = Concurrency(100, start=4), Rounds(), Rounds()
+    for _ in range(1000):
+        concurrency.succeeded(0.000001, looks)
+        concurrency.succeeded(0.05, uploads)
+    assert concurrency.limit == 100
+
+
+def test_each_map_is_a_kind_of_its_own() -> None:
+    concurrency = Concurrency(64)
+
+    def slow(n: int) -> int:
+        time.sleep(0.005)
+        return n
+
+    for result in unordered_map(
+        ordered_map(range(600), lambda n: n, workers=concurrency, max_ahead=100),
+        slow,
+        workers=concurrency,
+        max_ahead=100,
+    ):
+        assert 0 <= result < 600
+    assert concurrency.limit > 32
+
+
+def test_what_is_ready_is_not_worked_on_and_stays_in_its_place() -> None:
+    worked: list[int] = []
+
+    def work(n: int) -> int:
+        worked.append(n)
+        return n
+
+    results = ordered_map(
+        range(20), work, workers=4, max_ahead=8, ready=lambda n: 100 + n if n % 5 and n != 7 else None
+    )
+    assert list(results) == [100 + n if n % 5 and n != 7 else n for n in range(20)]
+    assert sorted(worked) == [0, 5, 7, 10, 15]
 
 
 def test_concurrency_never_falls_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class Rounds:
+    """How long the pieces of one kind of work take, round by round: a look is quicker than an upload, and neither says
+    anything about the other."""
+
+    size: int = 0
+    count: int = 0
+    seconds: float = 0.0
+    best: float = float("inf")
+    """Mean of the quickest round, in seconds."""
+    crowded: bool = False
 
 
 class Concurrency:
@@ -14,8 +28,8 @@ class Concurrency:
     - `slowed` halves it, at most once in `SETTLE` seconds: the requests that were under way all report the same jam.
     - Each piece that ends well raises it by one until the first slow-down, so that it doubles every round trip; from
       then on by one a round.
-    - A round whose pieces take `CROWDED` times as long as in the best round shows that they only wait for each other:
-      no rise. From `JAMMED` times on it falls by a fifth.
+    - A round whose pieces take `CROWDED` times as long as in the best one of their kind shows that they only wait for
+      each other: no rise. From `JAMMED` times on it falls by a fifth.
 
     May be shared by several maps and used from any thread.
     """
@@ -34,11 +48,7 @@ class Concurrency:
         self._limit = float(min(start or self.maximum, self.maximum))
         self._running = 0
         self._calm = True
-        self._crowded = False
-        self._best = float("inf")
-        self._round_seconds = 0.0
-        self._round_count = 0
-        self._round_size = max(self.ROUND, self.limit)
+        self._rounds = Rounds()
         self._last_slowed = float("-inf")
         self._changed = threading.Condition()
 
@@ -56,25 +66,31 @@ class Concurrency:
                 self._calm = False
                 self._limit = max(min(self.FLOOR, self.maximum), self._limit / 2)
 
-    def succeeded(self, seconds: float = 0.0) -> None:
-        """A piece of work ended well, after so long."""
+    def succeeded(self, seconds: float = 0.0, rounds: Rounds | None = None) -> None:
+        """A piece of work ended well, after so long; `rounds` are those of its kind."""
         with self._changed:
-            self._round_seconds += seconds
-            self._round_count += 1
-            if self._round_count >= self._round_size:
-                self._end_round()
-            if not self._crowded and self._limit < self.maximum:
+            rounds = rounds or self._rounds
+            rounds.size = rounds.size or self._round_size
+            rounds.seconds += seconds
+            rounds.count += 1
+            if rounds.count >= rounds.size:
+                self._end(rounds)
+            if not rounds.crowded and self._limit < self.maximum:
                 self._limit = min(self.maximum, self._limit + (1 if self._calm else 1 / self._limit))
                 self._changed.notify()
 
-    def _end_round(self) -> None:
-        mean = self._round_seconds / self._round_count
-        self._round_seconds, self._round_count = 0.0, 0
-        self._best = min(mean, self._best)
-        self._crowded = mean > self.CROWDED * self._best
-        if mean > self.JAMMED * self._best and self._limit > self.JAMMED_FLOOR:
+    def _end(self, rounds: Rounds) -> None:
+        mean = rounds.seconds / rounds.count
+        rounds.seconds, rounds.count = 0.0, 0
+        rounds.best = min(mean, rounds.best)
+        rounds.crowded = mean > self.CROWDED * rounds.best
+        if mean > self.JAMMED * rounds.best and self._limit > self.JAMMED_FLOOR:
             self._limit = max(float(self.JAMMED_FLOOR), self._limit * 0.8)
-        self._round_size = max(self.ROUND, self.limit)
+        rounds.size = self._round_size
+
+    @property
+    def _round_size(self) -> int:
+        return max(self.ROUND, self.limit)
 
     @contextmanager
     def turn(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Generic, TypeVar, cast
 
 from mxpc.errors import ToolError
-from mxpc.streams.concurrency import Concurrency
+from mxpc.streams.concurrency import Concurrency, Rounds
 from mxpc.streams.stop import Gate
 
 T = TypeVar("T")
@@ -75,6 +75,7 @@ class _Crew:
 
     def __init__(self, workers: int | Concurrency) -> None:
         self._concurrency = workers if isinstance(workers, Concurrency) else Concurrency(workers)
+        self._rounds = Rounds()
         self._closing = threading.Event()
         self._gate = Gate()
         self._pool = ThreadPoolExecutor(self._concurrency.maximum, thread_name_prefix="mxpc-work")
@@ -89,7 +90,7 @@ class _Crew:
                 raise Abandoned("nobody waits for this any more")
             began = time.monotonic()
             result = work(item)
-        self._concurrency.succeeded(time.monotonic() - began)
+        self._concurrency.succeeded(time.monotonic() - began, self._rounds)
         return result
 
     def __enter__(self) -> _Crew:
@@ -121,29 +122,32 @@ def ordered_map(
     weight: Callable[[T], int] = lambda _: 0,
     max_weight: int = 0,
     max_ahead: int,
+    ready: Callable[[T], R | None] = lambda _: None,
 ) -> Generator[R]:
     """`work(item)` of each item, in the items' order, done ahead in threads that begin at once.
 
     Bounds: at most `max_ahead` results and `max_weight` of weight (bytes, by `weight(item)`, asked before the work) are
     begun and not yet consumed; a result counts as consumed when the next one is asked for. An item heavier than
     `max_weight` is done alone. Memory does not grow with the number of items: they are pulled as room appears, in the
-    consumer's thread.
+    consumer's thread. What `ready` gives for an item, in the consumer's thread, is its result without any work.
 
     The first error in order is raised, of `items` too. Then, and when the iterator is closed early, what has not begun
     is dropped, what runs is waited for, and no thread is left.
     """
-    results = _in_order(_Crew(workers), _Feed(items, weight, max_weight, max_ahead), work)
+    results = _in_order(_Crew(workers), _Feed(items, weight, max_weight, max_ahead), work, ready)
     next(results)
     return cast("Generator[R]", results)
 
 
-def _in_order(crew: _Crew, feed: _Feed[T], work: Callable[[T], R]) -> Generator[R | None]:
+def _in_order(
+    crew: _Crew, feed: _Feed[T], work: Callable[[T], R], ready: Callable[[T], R | None]
+) -> Generator[R | None]:
     """First None, with the window full; then the results."""
     begun: deque[tuple[Future[R], int]] = deque()
 
     def fill() -> None:
         while taken := feed.take():
-            begun.append((crew.submit(work, taken[0]), taken[1]))
+            begun.append((_done(ready(taken[0])) or crew.submit(work, taken[0]), taken[1]))
 
     with crew:
         fill()
@@ -159,6 +163,14 @@ def _in_order(crew: _Crew, feed: _Feed[T], work: Callable[[T], R]) -> Generator[
             fill()
     if feed.error:
         raise feed.error
+
+
+def _done(result: R | None) -> Future[R] | None:
+    if result is None:
+        return None
+    future: Future[R] = Future()
+    future.set_result(result)
+    return future
 
 
 def unordered_map(

@@ -97,6 +97,7 @@ class Uploader:
             weight=lambda one: len(one.content),
             max_weight=self._window // 2,
             max_ahead=BATCH,
+            ready=lambda one: one if self._is_missing(one.blob) else None,
         )
 
     def _noted(self, looked_at: Iterator[_Held]) -> Iterator[_Held]:
@@ -128,10 +129,12 @@ class Uploader:
         stat = self._find(held.blob)
         return _Held(held.blob, held.content, there=stat is not None and self._same(stat, held.content))
 
+    def _is_missing(self, blob: str) -> bool:
+        """Whether the list of what is there says so; no request is made."""
+        return self._present is not None and short_name(blob) not in self._present
+
     def _find(self, blob: str) -> BlobStat | None:
-        if self._present is not None and short_name(blob) not in self._present:
-            return None
-        return look_at(self._store, blob)
+        return None if self._is_missing(blob) else look_at(self._store, blob)
 
     def _same(self, stat: BlobStat, content: bytes) -> bool:
         if stat.size == len(content):
