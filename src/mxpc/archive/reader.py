@@ -53,8 +53,8 @@ class ArchiveEntry:
 class ArchiveReader:
     """An archive as its entries, each read or skipped once and in its order. Constant memory.
 
-    Used by one thread; what is compressed is read and decompressed by another one, which ends with the input, when the
-    context is left or with `close`.
+    Used by one thread at a time; what is compressed is read and decompressed by another one, which ends with the input,
+    when the context is left or with `close`.
 
     The kind is recognised by content. Every problem is an ArchiveError; when the iteration has ended without one, the
     whole input was read and is sound: checksums, end markers, names, no second copy of anything. A dump in it, bare or
