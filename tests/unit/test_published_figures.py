@@ -32,6 +32,8 @@ def test_figures_of_the_readme_are_those_of_the_last_run() -> None:
     section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Speed")[2].partition("\n## ")[0]
     quoted = {row[0]: row[1] for row in rows(section) if re.match(r"[\d.]+$", row[-1])}
     assert quoted == {line: measured()[target] for line, target in QUOTED.items()}
+    peaks = [int(value.removesuffix(" MB")) for name, value in measured().items() if name.endswith("peak memory")]
+    assert f"in at most {max(peaks)} MB of memory" in section
 
 
 def test_what_does_not_depend_on_times_is_as_promised() -> None:

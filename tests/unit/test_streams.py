@@ -222,11 +222,11 @@ def test_consumed_results_are_let_go() -> None:
 
 
 def test_concurrency_halves_when_slowed_and_comes_back() -> None:
-    concurrency = Concurrency(32)
+    concurrency, rounds = Concurrency(32), Rounds()
     concurrency.slowed()
     assert concurrency.limit == 16
     for _ in range(32 * 32):
-        concurrency.succeeded()
+        concurrency.succeeded(0.0, rounds)
     assert concurrency.limit == 32
 
 
@@ -238,33 +238,33 @@ def test_reports_of_one_jam_count_once() -> None:
 
 
 def test_concurrency_doubles_in_each_round_until_the_first_slow_down() -> None:
-    concurrency = Concurrency(64, start=4)
+    concurrency, rounds = Concurrency(64, start=4), Rounds()
     for _ in range(4):
-        concurrency.succeeded()
+        concurrency.succeeded(0.0, rounds)
     assert concurrency.limit == 8
 
 
 def test_concurrency_stops_rising_when_work_only_waits_for_itself() -> None:
-    concurrency = Concurrency(1000, start=4)
+    concurrency, rounds = Concurrency(1000, start=4), Rounds()
     for _ in range(2000):
         capacity = 20
-        concurrency.succeeded(0.01 * max(1.0, concurrency.limit / capacity))
+        concurrency.succeeded(0.01 * max(1.0, concurrency.limit / capacity), rounds)
     assert 20 <= concurrency.limit <= 100
 
 
 def test_concurrency_rises_as_long_as_it_helps() -> None:
-    concurrency = Concurrency(100, start=4)
+    concurrency, rounds = Concurrency(100, start=4), Rounds()
     for _ in range(2000):
-        concurrency.succeeded(0.02)
+        concurrency.succeeded(0.02, rounds)
     assert concurrency.limit == 100
 
 
 def test_concurrency_falls_when_work_takes_much_longer_than_it_did() -> None:
-    concurrency = Concurrency(64)
+    concurrency, rounds = Concurrency(64), Rounds()
     for _ in range(200):
-        concurrency.succeeded(0.01)
+        concurrency.succeeded(0.01, rounds)
     for _ in range(640):
-        concurrency.succeeded(0.1)
+        concurrency.succeeded(0.1, rounds)
     assert concurrency.limit < 32
 
 

@@ -48,7 +48,6 @@ class Concurrency:
         self._limit = float(min(start or self.maximum, self.maximum))
         self._running = 0
         self._calm = True
-        self._rounds = Rounds()
         self._last_slowed = float("-inf")
         self._changed = threading.Condition()
 
@@ -66,10 +65,9 @@ class Concurrency:
                 self._calm = False
                 self._limit = max(min(self.FLOOR, self.maximum), self._limit / 2)
 
-    def succeeded(self, seconds: float = 0.0, rounds: Rounds | None = None) -> None:
+    def succeeded(self, seconds: float, rounds: Rounds) -> None:
         """A piece of work ended well, after so long; `rounds` are those of its kind."""
         with self._changed:
-            rounds = rounds or self._rounds
             rounds.size = rounds.size or self._round_size
             rounds.seconds += seconds
             rounds.count += 1
