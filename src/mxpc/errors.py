@@ -113,7 +113,7 @@ class HalfwayError(ToolError):
 
 
 class Interrupted(BaseException):
-    """A signal ends the run; what was begun is cleaned up on its way out. Raised once, in the main thread.
+    """A signal ends the run; what was begun is cleaned up. Raised in the main thread, once unless it was lost.
 
     Like KeyboardInterrupt it is no Exception: it may come up inside of any library, and many catch those
     (`Thread.start` takes it for a thread that could not be started, and that thread dies with a traceback).

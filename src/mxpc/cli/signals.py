@@ -2,31 +2,67 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from mxpc.errors import Interrupted
 
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+AGAIN_SECONDS = 0.01
+"""How long after a signal was lost it comes again: what lost it has ended by then."""
+
 
 class Interruptions:
-    """What a signal does: the first one raises Interrupted in the main thread, unless it comes too late."""
+    """What a signal does: the first one raises Interrupted in the main thread, unless it comes too late.
+
+    Python runs a handler between any two steps, so also inside a weak reference's callback or a `__del__`, and there
+    nobody receives an exception: it goes to `sys.unraisablehook` and the work goes on. Such a signal comes again.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._begun = False
+        self._lost = False
         self.too_late = False
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """A signal has come."""
         if self.too_late:
             self._say("too late to interrupt: this is done in a moment")
-        elif self._begun:
+        elif self._begun and not self._lost:
             self._say("still cleaning up; one moment")
         else:
             self._begun = True
+            self._lost = False
             raise Interrupted(number)
+
+    def unraisable(self, lost: UnraisableHookArgs) -> bool:
+        """Whether this exception, which nobody could receive, was ours; then the signal comes again."""
+        if not isinstance(lost.exc_value, Interrupted):
+            return False
+        self._lost = True
+        # Not a threading.Thread: what was interrupted may be threading itself, with one of its locks taken.
+        _thread.start_new_thread(self._again, (lost.exc_value.signal_number,))
+        return True
+
+    def _again(self, number: int) -> None:
+        time.sleep(AGAIN_SECONDS)
+        if not self._lost:
+            return
+        if hasattr(signal, "pthread_kill"):
+            # Unlike interrupt_main, this also wakes a main thread that waits in a system call.
+            signal.pthread_kill(threading.main_thread().ident or 0, number)
+        else:
+            _thread.interrupt_main(signal.Signals(number))
 
     @property
     def decided(self) -> bool:
@@ -44,6 +80,13 @@ def interruptible(say: Callable[[str], None]) -> Iterator[Interruptions]:
     is being ended."""
     interruptions = Interruptions(say)
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    hook = sys.unraisablehook
+
+    def unraisable(lost: UnraisableHookArgs, /) -> None:
+        if not interruptions.unraisable(lost):
+            hook(lost)
+
+    sys.unraisablehook = unraisable
     before = {name: signal.signal(getattr(signal, name), interruptions.handle) for name in names}
     try:
         yield interruptions
@@ -51,3 +94,4 @@ def interruptible(say: Callable[[str], None]) -> Iterator[Interruptions]:
         for name, handler in before.items():
             # The exit code is decided: until the process has ended, another signal must not put its own in its place.
             signal.signal(getattr(signal, name), signal.SIG_IGN if interruptions.decided else handler)
+        sys.unraisablehook = hook

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +14,6 @@ from mxpc.cli import words
 from mxpc.cli.console import Console
 from mxpc.cli.progress import BarProgress, LineProgress, shown
 from mxpc.cli.session import Session, Style
-from mxpc.cli.signals import interruptible
-from mxpc.errors import Interrupted
 from mxpc.progress import Task
 
 
@@ -115,25 +112,6 @@ def test_what_is_removed_from_a_database_is_not_called_files() -> None:
     progress.advanced(Task.REMOVE_OLD, item_count=28)
     progress.finished(Task.REMOVE_OLD)
     assert messages.getvalue().startswith("removing the old content: 28 objects, done in")
-
-
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_the_first_signal_interrupts_and_later_ones_wait(name: str) -> None:
-    said: list[str] = []
-    number = getattr(signal, name)
-    names = [one for one in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, one)]
-    before = {getattr(signal, one): signal.getsignal(getattr(signal, one)) for one in names}
-    try:
-        with interruptible(said.append):
-            with pytest.raises(Interrupted) as caught:
-                signal.raise_signal(number)
-            signal.raise_signal(number)
-        signal.raise_signal(number)  # while the process ends, with the exit code of the first one
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-    assert caught.value.shell_exit_code == 128 + number
-    assert said == ["still cleaning up; one moment"]
 
 
 @pytest.mark.parametrize(
