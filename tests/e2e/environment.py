@@ -8,7 +8,7 @@ import secrets
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,14 @@ class Running:
     def end(self, number: signal.Signals) -> None:
         """Send a signal to it, and not to its children."""
         self.process.send_signal(number)
+
+    def until(self, ready: Callable[[], bool]) -> None:
+        """Poll; the command must not end before, and the moment must come within a minute."""
+        deadline = time.monotonic() + 60
+        while not ready():
+            assert self.process.poll() is None, str(self.ended())
+            assert time.monotonic() < deadline, "the moment never came"
+            time.sleep(0.02)
 
     def ended(self, feed: bytes | None = None, *, timeout: float = TIMEOUT) -> Ended:
         """Wait for its end; killed, and the test failed, when that takes longer than `timeout` seconds."""

@@ -6,7 +6,7 @@ import contextlib
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +18,6 @@ from mxpc.demo.postgres import connect
 
 SIGNALS = [pytest.param(signal.SIGINT, 130, id="SIGINT"), pytest.param(signal.SIGTERM, 143, id="SIGTERM")]
 OLDER = b"an older backup"
-
-
-def wait_until(ready: Callable[[], bool], running: Running) -> None:
-    """Poll; the command must not end before."""
-    deadline = time.monotonic() + 60
-    while not ready():
-        assert running.process.poll() is None, str(running.ended())
-        assert time.monotonic() < deadline, "the moment never came"
-        time.sleep(0.02)
 
 
 def interrupt(environment: LiveEnvironment, running: Running, number: signal.Signals, code: int) -> None:
@@ -82,7 +73,7 @@ def test_backup_interrupted_while_pg_dump_runs(
     with connect(untouchable.database) as blocker, blocker.transaction():
         blocker.execute('LOCK TABLE "crm$customer"')
         running = untouchable.start("backup", "-f", destination)
-        wait_until(lambda: waiting_sessions(untouchable, "mxpc-backup-restore-cli", "Lock"), running)
+        running.until(lambda: waiting_sessions(untouchable, "mxpc-backup-restore-cli", "Lock"))
         interrupt(untouchable, running, number, code)
     assert_no_session_stays(untouchable)
 
@@ -94,7 +85,7 @@ def test_backup_interrupted_while_files_are_fetched(
     # Eight blobs are probed; then come the files, and get stuck in their middle.
     slow_storage.plan = lambda request: Fault.STALL if request.number > 8 else None
     running = untouchable.start("backup", "-f", destination)
-    wait_until(lambda: slow_storage.spoiled.total() > 2, running)
+    running.until(lambda: slow_storage.spoiled.total() > 2)
     interrupt(untouchable, running, number, code)
 
 
@@ -105,7 +96,7 @@ def test_backup_into_a_pipe_interrupted_because_nobody_reads(
     with connect(untouchable.database) as blocker, blocker.transaction():
         blocker.execute('LOCK TABLE "crm$customer"')
         running = untouchable.start("backup", "-f", "-")
-        wait_until(lambda: waiting_sessions(untouchable, "mxpc-backup-restore-cli", "Lock"), running)
+        running.until(lambda: waiting_sessions(untouchable, "mxpc-backup-restore-cli", "Lock"))
         interrupt(untouchable, running, number, code)
 
 
@@ -133,7 +124,7 @@ def test_restore_interrupted_while_pg_restore_runs(
 ) -> None:
     with slow_indexes(untouchable):
         running = untouchable.start("restore", "-f", sample_archive)
-        wait_until(lambda: waiting_sessions(untouchable, "mxpc-backup-restore-cli pg_restore", "Timeout"), running)
+        running.until(lambda: waiting_sessions(untouchable, "mxpc-backup-restore-cli pg_restore", "Timeout"))
         interrupt(untouchable, running, number, code)
     assert_no_session_stays(untouchable)
 
@@ -149,7 +140,7 @@ def test_restore_interrupted_while_files_are_uploaded(
         target.storage_secret["storage-endpoint"] = proxy.endpoint
         proxy.latency = 0.15
         running = target.start("restore", "-f", sample_archive, "--transfers", "1")
-        wait_until(lambda: proxy.requests["PUT"] >= 2, running)
+        running.until(lambda: proxy.requests["PUT"] >= 2)
         proxy.latency = 0
         interrupt(target, running, number, code)
     assert before.changes(target.content()) == []
@@ -166,14 +157,14 @@ def test_restore_interrupted_while_standard_input_says_nothing_more(
     running.process.stdin.write(data[: len(data) - 3000])
     running.process.stdin.flush()
     schemas = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'mxpc%'"
-    wait_until(lambda: bool(untouchable.postgres.execute(schemas, untouchable.database.name)[0][0]), running)
+    running.until(lambda: bool(untouchable.postgres.execute(schemas, untouchable.database.name)[0][0]))
     interrupt(untouchable, running, number, code)
 
 
 def test_second_ctrl_c_does_not_stop_the_cleaning_up(untouchable: LiveEnvironment, sample_archive: Path) -> None:
     with slow_indexes(untouchable):
         running = untouchable.start("restore", "-f", sample_archive)
-        wait_until(lambda: waiting_sessions(untouchable, "mxpc-backup-restore-cli pg_restore", "Timeout"), running)
+        running.until(lambda: waiting_sessions(untouchable, "mxpc-backup-restore-cli pg_restore", "Timeout"))
         running.end(signal.SIGINT)
         time.sleep(0.05)
         interrupt(untouchable, running, signal.SIGINT, 130)
@@ -183,7 +174,7 @@ def test_killed_restore_is_undone_by_undo(environment: LiveEnvironment, sample_a
     before = environment.content()
     with slow_indexes(environment):
         running = environment.start("restore", "-f", sample_archive)
-        wait_until(lambda: waiting_sessions(environment, "mxpc-backup-restore-cli pg_restore", "Timeout"), running)
+        running.until(lambda: waiting_sessions(environment, "mxpc-backup-restore-cli pg_restore", "Timeout"))
         running.end(signal.SIGKILL)
         running.ended()
         # pg_restore lives on for now: its parent had no time to end it.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from e2e.environment import Content, LiveEnvironment
-from e2e.test_signals import slow_indexes, wait_until, waiting_sessions
+from e2e.test_signals import slow_indexes, waiting_sessions
 from fakes.mendix_operator import RUNTIME, MendixOperator, runtime_sessions, wait
 from mxpc.adapters.mendix_app import NOTE
 from mxpc.demo.kubernetes_api import KubernetesApi
@@ -142,7 +142,7 @@ def test_a_failed_restore_starts_the_app_with_the_old_content(
 def in_the_middle(environment: LiveEnvironment, archive: Path, number: signal.Signals) -> int:
     """Send a signal to a restore whose pg_restore is at work; returns the exit code."""
     started = environment.start("restore", "-f", archive, "--stop-app")
-    wait_until(lambda: waiting_sessions(environment, "mxpc-backup-restore-cli pg_restore", "Timeout"), started)
+    started.until(lambda: waiting_sessions(environment, "mxpc-backup-restore-cli pg_restore", "Timeout"))
     assert (environment.app["replicas"], note(environment)) == (0, "2")
     started.end(number)
     return started.ended().code
@@ -216,7 +216,7 @@ def test_a_database_that_goes_away_leaves_the_app_stopped_until_undo(
     name = running.database.name
     with slow_indexes(running):
         started = running.start("restore", "-f", sample_archive, "--stop-app")
-        wait_until(lambda: waiting_sessions(running, "mxpc-backup-restore-cli pg_restore", "Timeout"), started)
+        started.until(lambda: waiting_sessions(running, "mxpc-backup-restore-cli pg_restore", "Timeout"))
         running.postgres.execute(f'ALTER ROLE "{name}" NOLOGIN')
         running.postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         ended = started.ended(timeout=120)

@@ -32,6 +32,8 @@ class ClusterApi(KubernetesApi):
         """What was made and is still there."""
         self.refusals: dict[tuple[str, str], tuple[int, str]] = {}
         """(verb, kind): status and message of the answer instead."""
+        self.refused: list[tuple[str, str]] = []
+        """What was answered so."""
         self.made: list[str] = []
         """`Kind name` of all that was ever made."""
         self.told: list[Manifest] = []
@@ -53,6 +55,7 @@ class ClusterApi(KubernetesApi):
         with self._turn:
             if (verb, kind) in self.refusals:
                 status, message = self.refusals[verb, kind]
+                self.refused.append((verb, kind))
                 return status, _status(status, message, rest)
             if verb == "create":
                 self.bodies.append(content.decode())

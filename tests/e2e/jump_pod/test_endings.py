@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
-import time
-from collections.abc import Callable
 
 import pytest
 
-from e2e.environment import Running
 from e2e.jump_pod.conftest import Afar
 from e2e.test_signals import slow_indexes, waiting_sessions
 from mxpc.demo.postgres import connect
@@ -17,15 +14,6 @@ from standin.kubelet import Manifest
 
 DUMP, RESTORE = "mxpc-backup-restore-cli", "mxpc-backup-restore-cli pg_restore"
 OLDER = b"an older backup"
-
-
-def wait_until(ready: Callable[[], bool], running: Running) -> None:
-    """Poll; the command must not end before."""
-    deadline = time.monotonic() + 60
-    while not ready():
-        assert running.process.poll() is None, str(running.ended())
-        assert time.monotonic() < deadline, "the moment never came"
-        time.sleep(0.05)
 
 
 def test_failure_in_the_pod_is_ours_and_leaves_nothing(afar: Afar) -> None:
@@ -60,7 +48,7 @@ def test_interrupted_backup_leaves_nothing(afar: Afar, number: signal.Signals, c
     with connect(afar.live.database) as blocker, blocker.transaction():
         blocker.execute('LOCK TABLE "crm$customer"')
         running = afar.start("backup", "-f", backup)
-        wait_until(lambda: waiting_sessions(afar.live, DUMP, "Lock"), running)
+        running.until(lambda: waiting_sessions(afar.live, DUMP, "Lock"))
         running.end(number)
         ended = running.ended(timeout=60).expect(code, "interrupted")
     afar.live.check_tidy(ended)
@@ -71,7 +59,7 @@ def test_interrupted_backup_leaves_nothing(afar: Afar, number: signal.Signals, c
 def test_interrupted_while_the_pod_is_awaited(afar: Afar) -> None:
     afar.refuse({"phase": "Pending"})
     running = afar.start("backup", "-f", afar.live.home / "backup.tar.gz")
-    wait_until(lambda: bool(afar.api.pods()), running)
+    running.until(lambda: bool(afar.api.pods()))
     running.end(signal.SIGINT)
     running.ended(timeout=60).expect(130)
     assert afar.left() == []
@@ -83,7 +71,7 @@ def test_interrupted_restore_puts_the_old_content_back_first(afar: Afar) -> None
     before = afar.live.content()
     with slow_indexes(afar.live):
         running = afar.start("restore", "-f", backup)
-        wait_until(lambda: waiting_sessions(afar.live, RESTORE, "Timeout"), running)
+        running.until(lambda: waiting_sessions(afar.live, RESTORE, "Timeout"))
         running.end(signal.SIGINT)
         running.ended(timeout=60).expect(130)
     assert afar.left() == []
@@ -95,7 +83,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next(afar: Afar) -> None:
     with connect(afar.live.database) as blocker, blocker.transaction():
         blocker.execute('LOCK TABLE "crm$customer"')
         running = afar.start("backup", "-f", backup)
-        wait_until(lambda: waiting_sessions(afar.live, DUMP, "Lock"), running)
+        running.until(lambda: waiting_sessions(afar.live, DUMP, "Lock"))
         running.end(signal.SIGKILL)
         running.ended()
         assert len(afar.left()) == 4
@@ -109,7 +97,7 @@ def test_what_a_living_run_uses_is_left_alone(afar: Afar) -> None:
     with connect(afar.live.database) as blocker, blocker.transaction():
         blocker.execute('LOCK TABLE "crm$customer"')
         running = afar.start("backup", "-f", backup)
-        wait_until(lambda: waiting_sessions(afar.live, DUMP, "Lock"), running)
+        running.until(lambda: waiting_sessions(afar.live, DUMP, "Lock"))
         used = set(afar.left())
         only_files = afar.start("backup", "--only", "files", "-f", other).ended()
         assert "removing" not in only_files.err
@@ -134,7 +122,7 @@ def test_lost_pod_in_a_restore_is_told_and_undone(afar: Afar) -> None:
     before = afar.live.content()
     with slow_indexes(afar.live):
         running = afar.start("restore", "-f", backup)
-        wait_until(lambda: waiting_sessions(afar.live, RESTORE, "Timeout"), running)
+        running.until(lambda: waiting_sessions(afar.live, RESTORE, "Timeout"))
         afar.kubelet.lose_pods()
         running.ended().expect(6, "how it ended is not known", "--undo")
     assert afar.left() == []
@@ -147,10 +135,10 @@ def test_api_server_that_is_away_for_a_while_ends_nothing(afar: Afar) -> None:
     with connect(afar.live.database) as blocker, blocker.transaction():
         blocker.execute('LOCK TABLE "crm$customer"')
         running = afar.start("backup", "-v", "-f", backup)
-        wait_until(lambda: waiting_sessions(afar.live, DUMP, "Lock"), running)
+        running.until(lambda: waiting_sessions(afar.live, DUMP, "Lock"))
         afar.api.refusals["get", "Pod"] = 403, "the API server is not itself"
         afar.drop_the_line()
-        time.sleep(1.5)
+        running.until(lambda: bool(afar.api.refused))
         afar.api.refusals.clear()
     running.ended().expect(0, "refused to get pods", "trying again", "connecting again")
     assert afar.left() == []
