@@ -6,39 +6,32 @@ The phases are the methods of `Backup`, in the order in which they run; nothing 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 from mxpc.archive.dumpversion import MENDIX_CLOUD, at_most
 from mxpc.archive.layout import Metadata
 from mxpc.archive.writer import ArchiveWriter
-from mxpc.errors import FileStoreError, HalfwayError, RequestError
+from mxpc.errors import HalfwayError
 from mxpc.model import (
     AppFacts,
     DatabaseFacts,
     Environment,
-    FileDocument,
     FileTotals,
     Half,
     KeyLayout,
     LossKind,
     MissingBlob,
     WrongSize,
-    short_name,
 )
 from mxpc.ports import ArchiveSink, ByteReader, FileStore, ObjectsSink, Snapshot, SourceDatabase
 from mxpc.progress import Progress, Silent, Task
-from mxpc.workflows.encrypted import plain_size
-from mxpc.workflows.fetch import Fetched, FetchOptions, fetch_ahead, remaining_chunks
+from mxpc.workflows.backup_files import BackupFiles, FileTally, settled
+from mxpc.workflows.fetch import FetchOptions
 
-PROBED_BLOBS = 8
-"""So many blobs are looked for to find the layout; in the worst published bucket one referenced blob in 64 is gone."""
 BARE_COMPRESSION = 6
 """What pg_dump does by itself: nothing else compresses a bare dump."""
-ALL_MISSING_FLOOR = 3
-"""From so many blobs on, a backup in which every one is missing is an error: a wrong bucket, not bad luck."""
 
 
 @dataclass(frozen=True)
@@ -92,16 +85,6 @@ class BackupReport:
         return bool(self.lost or self.wrong_sizes)
 
 
-@dataclass
-class _Files:
-    count: int = 0
-    byte_count: int = 0
-    unreferenced: int = 0
-    encrypted: int = 0
-    missing: list[MissingBlob] = field(default_factory=list)
-    wrong_sizes: list[WrongSize] = field(default_factory=list)
-
-
 def back_up(
     environment: Environment,
     app: AppFacts,
@@ -137,21 +120,32 @@ class Backup:
         self._environment = environment
         self._app = app
         self._database = database
-        self._store = store if Half.FILES in options.halves else None
         self._options = options
         self._progress = progress
         self._kept = keep_encrypted
         self._begun = time.monotonic()
-        self._layout: KeyLayout | None = None
+        self._files: BackupFiles | None = None
+        if store and Half.FILES in options.halves:
+            self._files = BackupFiles(
+                store,
+                progress,
+                every_file=options.every_file,
+                encrypted_app=app.encrypts_blobs,
+                keep=keep_encrypted,
+                fetch=options.fetch,
+            )
 
     def run(self, open_sink: Callable[[], ArchiveSink]) -> BackupReport:
         """All phases."""
         self._refuse_halfway()
-        self._refuse_encrypted(self._app.encrypts_blobs)
+        if self._files:
+            self._files.refuse_encrypted(self._app.encrypts_blobs)
         with self._database.snapshot() as snapshot:
             facts = snapshot.facts()
-            totals = snapshot.file_totals() if self._store else FileTotals(0, 0)
-            self._find_blobs(snapshot)
+            totals = FileTotals(0, 0)
+            if self._files:
+                totals = snapshot.file_totals()
+                self._files.find(snapshot)
             sink = _Counted(open_sink())
             try:
                 report = self._write(snapshot, facts, totals, sink)
@@ -181,36 +175,12 @@ class Backup:
                 hint="Bring the environment back with `restore --undo`, or run the restore again; then back up.",
             )
 
-    def _refuse_encrypted(self, encrypted: bool) -> None:
-        if encrypted and self._store and not self._kept:
-            raise RequestError(
-                "the app encrypts its files before it stores them; the backup file alone could not be decrypted",
-                evidence="EncryptionKeys is configured, or objects carry client-side encryption metadata.",
-                hint="The key to each file is in its object's metadata, which an archive does not carry: "
-                "--keep-encrypted writes them into a second file beside it. Or use --only database.",
-            )
-
-    def _find_blobs(self, snapshot: Snapshot) -> None:
-        if not self._store:
-            return
-        sample = [one.blob for one in islice(snapshot.file_documents(), PROBED_BLOBS)]
-        probe = self._store.probe(sample)
-        self._refuse_encrypted(probe.encrypted)
-        self._layout = probe.layout
-        if probe.found:
-            self._progress.noted(f"blobs are at {probe.layout}: found {probe.found} of {probe.tried} probed")
-        elif probe.tried:
-            self._progress.warned(
-                f"none of {probe.tried} probed files is in the file storage under any known layout; "
-                f"going on with {probe.layout}"
-            )
-
     def _write(self, snapshot: Snapshot, facts: DatabaseFacts, totals: FileTotals, sink: _Counted) -> BackupReport:
         if self._options.bare_dump:
-            dump_size, files = self._write_bare(snapshot, facts, sink), _Files()
+            dump_size = self._write_bare(snapshot, sink)
         else:
-            dump_size, files = self._write_archive(snapshot, facts, totals, sink)
-            self._warn_of_keyless(files)
+            dump_size = self._write_archive(snapshot, facts, totals, sink)
+        tally = self._tally
         return BackupReport(
             environment=self._environment,
             app_name=facts.app_name,
@@ -218,18 +188,22 @@ class Backup:
             server_version=facts.server_version,
             database_size=facts.size,
             dump_size=dump_size,
-            file_count=files.count,
-            files_size=files.byte_count,
-            layout=self._layout,
-            missing=self._settle(files.missing),
-            wrong_sizes=tuple(files.wrong_sizes),
-            unreferenced_count=files.unreferenced,
-            encrypted_count=files.encrypted,
+            file_count=tally.count,
+            files_size=tally.byte_count,
+            layout=self._files.layout if self._files else None,
+            missing=settled(tally.missing, self._database),
+            wrong_sizes=tuple(tally.wrong_sizes),
+            unreferenced_count=tally.unreferenced,
+            encrypted_count=tally.encrypted,
             archive_size=0,
             duration=0,
         )
 
-    def _write_bare(self, snapshot: Snapshot, facts: DatabaseFacts, sink: _Counted) -> int:
+    @property
+    def _tally(self) -> FileTally:
+        return self._files.tally if self._files else FileTally()
+
+    def _write_bare(self, snapshot: Snapshot, sink: _Counted) -> int:
         self._progress.started(Task.DUMP_DATABASE, total_bytes=None)
         with self._dump(snapshot, BARE_COMPRESSION) as dump:
             while data := dump.read(1 << 20):
@@ -238,27 +212,23 @@ class Backup:
         self._progress.finished(Task.DUMP_DATABASE)
         return sink.size
 
-    def _write_archive(
-        self, snapshot: Snapshot, facts: DatabaseFacts, totals: FileTotals, sink: _Counted
-    ) -> tuple[int, _Files]:
+    def _write_archive(self, snapshot: Snapshot, facts: DatabaseFacts, totals: FileTotals, sink: _Counted) -> int:
         counted = None if sink.can_patch else self._count_dump(snapshot)
-        files = _Files()
+        options = self._options
         with (
             ArchiveWriter(
-                sink, moment=int(time.time()), level=self._options.compression_level, threads=self._options.threads
+                sink, moment=int(time.time()), level=options.compression_level, threads=options.threads
             ) as writer,
-            closing(self._fetch(snapshot, files)) as fetching,  # the first files come while the dump is written
+            # The first files come while the dump is written.
+            self._files.fetching(snapshot) if self._files else nullcontext(),
         ):
             writer.begin(self._metadata(facts, counted or 0, totals.byte_count))
             dump_size = self._write_dump(snapshot, writer, counted)
-            self._write_files(writer, fetching, totals, files)
-            writer.finish(self._metadata(facts, dump_size, files.byte_count, files.encrypted))
-        return dump_size, files
-
-    def _fetch(self, snapshot: Snapshot, files: _Files) -> Generator[tuple[FileDocument, Fetched | LossKind]]:
-        if self._store:
-            return fetch_ahead(self._store, self._wanted(snapshot, files), self._options.fetch)
-        return _no_files()
+            if self._files:
+                self._files.write(writer, totals)
+            tally = self._tally
+            writer.finish(self._metadata(facts, dump_size, tally.byte_count, tally.encrypted))
+        return dump_size
 
     def _count_dump(self, snapshot: Snapshot) -> int | None:
         """The size of the dump, by making it twice: a tar entry begins with its size, and a pipe cannot be patched."""
@@ -285,93 +255,6 @@ class Backup:
             )
         self._progress.finished(Task.DUMP_DATABASE)
         return size
-
-    def _write_files(
-        self,
-        writer: ArchiveWriter,
-        fetching: Iterable[tuple[FileDocument, Fetched | LossKind]],
-        totals: FileTotals,
-        files: _Files,
-    ) -> None:
-        if not self._store:
-            return
-        known = not self._options.every_file
-        self._progress.started(
-            Task.FETCH_FILES,
-            total_bytes=totals.byte_count if known else None,
-            total_items=totals.count if known else None,
-        )
-        for document, fetched in fetching:
-            self._write_file(writer, document, fetched, files)
-            self._progress.advanced(Task.FETCH_FILES, item_count=1)
-        self._refuse_all_missing(files)
-        self._progress.finished(Task.FETCH_FILES)
-
-    def _wanted(self, snapshot: Snapshot, files: _Files) -> Iterator[FileDocument]:
-        """The documents of the snapshot, then, for `--files all`, the blobs that none of them names."""
-        if not self._options.every_file or not self._store:
-            yield from snapshot.file_documents()
-            return
-        named = set()
-        for document in snapshot.file_documents():
-            named.add(short_name(document.blob))
-            yield document
-        for stat in self._store.list():
-            if short_name(stat.blob) not in named:
-                files.unreferenced += 1
-                yield FileDocument(stat.blob, None, stat.size)
-
-    def _write_file(
-        self, writer: ArchiveWriter, document: FileDocument, fetched: Fetched | LossKind, files: _Files
-    ) -> None:
-        if isinstance(fetched, LossKind):
-            files.missing.append(MissingBlob(document.blob, document.name, fetched))
-            return
-        self._keep_key(fetched, files)
-        size = plain_size(fetched)
-        if document.size is not None and size is not None and document.size != size:
-            files.wrong_sizes.append(WrongSize(document.blob, document.name, document.size, size))
-        assert self._store
-        chunks = remaining_chunks(self._store, fetched, self._options.fetch)
-        writer.add_blob(document.blob, fetched.size, self._told(chunks))
-        files.count += 1
-        files.byte_count += fetched.size
-
-    def _keep_key(self, fetched: Fetched, files: _Files) -> None:
-        self._refuse_encrypted(bool(fetched.encryption))
-        if fetched.encryption and self._kept:
-            self._kept.add(fetched.blob, fetched.encryption)
-            files.encrypted += 1
-
-    def _warn_of_keyless(self, files: _Files) -> None:
-        if self._app.encrypts_blobs and (plain := files.count - files.encrypted):
-            self._progress.warned(
-                f"{plain} files have no key in their metadata: they were stored before the app encrypted its files, or "
-                "the keys to them are kept elsewhere"
-            )
-
-    def _told(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            yield chunk
-            self._progress.advanced(Task.FETCH_FILES, byte_count=len(chunk))
-
-    def _refuse_all_missing(self, files: _Files) -> None:
-        if files.count or len(files.missing) < ALL_MISSING_FLOOR:
-            return
-        forbidden = sum(one.kind is LossKind.FORBIDDEN for one in files.missing)
-        raise FileStoreError(
-            f"every one of the {len(files.missing)} files that the database names is missing from the file storage",
-            evidence=f"The storage refused {forbidden} of them as forbidden; they were looked for at {self._layout}.",
-            hint="Check bucket, prefix and rights in the storage Secret. If the files are really gone, "
-            "`--only database` makes a backup without them.",
-        )
-
-    def _settle(self, missing: list[MissingBlob]) -> tuple[MissingBlob, ...]:
-        """Tell the files that the app deleted while the backup ran (harmless) from real losses."""
-        if not missing:
-            return ()
-        still = self._database.still_named([one.blob for one in missing])
-        return tuple(one if one.blob in still else replace(one, kind=LossKind.DELETED_MEANWHILE) for one in missing)
 
     @contextmanager
     def _dump(self, snapshot: Snapshot, compression: int) -> Iterator[ByteReader]:
@@ -403,10 +286,6 @@ class Backup:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._begun
-
-
-def _no_files() -> Generator[tuple[FileDocument, Fetched | LossKind]]:
-    yield from ()
 
 
 class _Counted:

@@ -9,9 +9,8 @@ from mxpc.model import BlobStat, Environment, FileDocument, short_name
 from mxpc.ports import FileStore, SourceDatabase
 from mxpc.progress import Progress, Task
 from mxpc.streams import Concurrency
+from mxpc.workflows.sample import sample_of
 from mxpc.workflows.upload import delete_all, look_at
-
-PROBED_BLOBS = 8
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def compare_files(
     In this order a file that the app stores meanwhile is at worst not listed, and so never taken for an orphan.
     """
     with database.snapshot() as snapshot:
-        sample = [document.blob for document, _ in zip(snapshot.file_documents(), range(PROBED_BLOBS), strict=False)]
+        sample = sample_of(snapshot.file_documents())
     layout = store.probe(sample).layout
     progress.started(Task.LIST_FILES)
     stored: dict[bytes, BlobStat] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from itertools import islice
 
 from mxpc.archive.scan import scan
 from mxpc.errors import CheckRefused
@@ -27,8 +26,8 @@ from mxpc.workflows.plan import RestoreOptions, RestorePlan, make_plan
 from mxpc.workflows.put_back import Parties, put_back_interrupted
 from mxpc.workflows.report import RestoreReport
 from mxpc.workflows.restoring import Restoring
+from mxpc.workflows.sample import sample_of
 
-PROBED_BLOBS = 8
 VISIT_SECONDS = 1.0
 """Of a session that is only passing: a monitoring probe connects for some milliseconds, again and again."""
 
@@ -107,9 +106,7 @@ class Restore:
         self, archive: ArchiveInput, summary: ArchiveSummary | None, facts: TargetFacts, *, stop_ahead: bool = False
     ) -> RestorePlan:
         if self._parties.store:
-            sample = (
-                [] if facts.empty else [one.blob for one in islice(self._parties.target.named_blobs(), PROBED_BLOBS)]
-            )
+            sample = [] if facts.empty else sample_of(self._parties.target.named_blobs())
             probe = self._parties.store.probe(sample)
             self._parties.progress.noted(f"blobs go to {probe.layout}")
         plan = make_plan(
