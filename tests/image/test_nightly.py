@@ -45,7 +45,9 @@ def volume(run: Run, environment: LiveEnvironment, tmp_path: Path) -> Path:
 
 
 def backups(volume: Path) -> list[str]:
-    return sorted(path.name for path in volume.iterdir() if path.name.startswith("app-2") or ".partial" in path.name)
+    return sorted(
+        path.name for path in volume.iterdir() if path.name.startswith("app-2") or "mxpc-partial" in path.name
+    )
 
 
 def test_new_backup_is_read_back_and_only_the_oldest_of_its_environment_go(run: Run, volume: Path) -> None:

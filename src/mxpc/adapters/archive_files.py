@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 import sys
 import threading
@@ -16,14 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from mxpc.adapters.passing_files import EVERYWHERE, PassingFile, remove_abandoned
 from mxpc.adapters.paths import absolute, readable
 from mxpc.errors import ArchiveError, DestinationError, RequestError
 from mxpc.ports import ArchiveInput, ArchiveSink, ByteReader
-
-_EVERYWHERE = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-"""Windows has the first of these flags, the others the second."""
-PRIVATE = 0o600
-"""A backup holds everything that the app knows: it is its owner's alone."""
 
 
 def open_destination(name: str) -> ArchiveSink:
@@ -37,7 +32,7 @@ def open_destination(name: str) -> ArchiveSink:
     if path.is_dir():
         raise RequestError(f"{name} is a folder", hint="Name the backup file to write.")
     if path.exists() and not path.is_file():
-        return PipeSink(os.open(path, os.O_WRONLY | _EVERYWHERE), close=True)
+        return PipeSink(os.open(path, os.O_WRONLY | EVERYWHERE), close=True)
     return FileSink(absolute(path))
 
 
@@ -47,14 +42,7 @@ def check_destination(name: str) -> None:
         return
     if Path(name).is_dir():
         raise RequestError(f"{name} is a folder", hint="Name the backup file to write.")
-    _open_partial_and_drop(absolute(Path(name)))
-
-
-def _open_partial_and_drop(path: Path) -> None:
-    descriptor, unnamed, partial = _open_partial(path)
-    os.close(descriptor)
-    if not unnamed:
-        partial.unlink()
+    _open_new(absolute(Path(name))).drop()
 
 
 def open_input(name: str) -> ArchiveInput:
@@ -63,7 +51,7 @@ def open_input(name: str) -> ArchiveInput:
         # Unbuffered: a thread that waits inside of a BufferedReader holds its lock, and Python aborts at its exit.
         return PipeInput("standard input", getattr(sys.stdin.buffer, "raw", sys.stdin.buffer))
     try:
-        descriptor = os.open(readable(Path(name)), os.O_RDONLY | _EVERYWHERE)
+        descriptor = os.open(readable(Path(name)), os.O_RDONLY | EVERYWHERE)
     except OSError as cause:
         raise RequestError(
             f"cannot open the backup file {name}", evidence=_words(cause), hint="Check the path and your rights to it."
@@ -83,43 +71,34 @@ class FileSink:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._folder = path.parent
-        self._descriptor, self._unnamed, self._partial = _open_partial(path)
-        self._file = os.fdopen(self._descriptor, "wb", buffering=0)
+        self._file = _open_new(path)
+        remove_abandoned(path.parent)
 
     def write(self, data: bytes | memoryview) -> None:
         try:
-            _write_all(self._descriptor, data)
+            _write_all(self._file.descriptor, data)
         except OSError as cause:
             raise self._failed(cause) from cause
 
     def patch(self, offset: int, data: bytes) -> None:
-        end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+        descriptor = self._file.descriptor
+        end = os.lseek(descriptor, 0, os.SEEK_CUR)
         try:
-            os.lseek(self._descriptor, offset, os.SEEK_SET)
+            os.lseek(descriptor, offset, os.SEEK_SET)
             self.write(data)
         finally:
-            os.lseek(self._descriptor, end, os.SEEK_SET)
+            os.lseek(descriptor, end, os.SEEK_SET)
 
     def commit(self) -> None:
         try:
-            _sync(self._descriptor)
-            if self._unnamed:
-                # A rename replaces an older backup in one step, a link cannot: so the file gets a passing name first.
-                _give_name(self._descriptor, self._partial)
-                self._unnamed = False
-            self._file.close()
-            self._partial.replace(self._path)
-            _sync_folder(self._folder)
+            _sync(self._file.descriptor)
+            self._file.put_in_place()
+            _sync_folder(self._path.parent)
         except OSError as cause:
             raise self._failed(cause) from cause
 
     def abort(self) -> None:
-        with suppress(OSError):
-            self._file.close()
-        if not self._unnamed:
-            with suppress(OSError):
-                self._partial.unlink(missing_ok=True)
+        self._file.drop()
 
     def _failed(self, cause: OSError) -> DestinationError:
         hint = "Free some space or choose another folder." if cause.errno in (errno.ENOSPC, errno.EDQUOT) else ""
@@ -130,32 +109,15 @@ class FileSink:
         )
 
 
-def _open_partial(path: Path) -> tuple[int, bool, Path]:
-    """Descriptor, whether the file has no name yet, and the name it has or will pass through.
-
-    Linux can make a file without a name (O_TMPFILE): then even kill -9 leaves nothing behind.
-    """
-    partial = path.parent / f".{path.name}.{secrets.token_hex(4)}.partial"
+def _open_new(path: Path) -> PassingFile:
     try:
-        if sys.platform == "linux" and Path("/proc/self/fd").exists():
-            with suppress(OSError):
-                return os.open(path.parent, os.O_TMPFILE | os.O_RDWR | _EVERYWHERE, PRIVATE), True, partial
-        return os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | _EVERYWHERE, PRIVATE), False, partial
+        return PassingFile(path)
     except OSError as cause:
         raise RequestError(
             f"cannot write into the folder {path.parent or Path()}",
             evidence=_words(cause),
             hint="Choose a folder that exists and that you may write to.",
         ) from cause
-
-
-def _give_name(descriptor: int, path: Path) -> None:
-    """linkat(2) with AT_SYMLINK_FOLLOW: Python calls it, not link(2), only when it is given a folder's descriptor."""
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)
 
 
 def _sync(descriptor: int) -> None:

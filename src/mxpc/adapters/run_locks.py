@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
+from mxpc.adapters.locks import try_lock
 from mxpc.ports import Life
 
 
@@ -29,7 +28,7 @@ class RunLocks:
             with contextlib.suppress(OSError):
                 self.folder.mkdir(mode=0o700, exist_ok=True)
                 file = stack.enter_context(path.open("w"))
-                _lock(file)
+                try_lock(file)
             try:
                 yield
             finally:
@@ -41,7 +40,8 @@ class RunLocks:
         """See RunRegister."""
         try:
             with (self.folder / run).open("r+") as file:
-                return Life.DEAD if _lock(file) else Life.ALIVE
+                # Without locks (Windows) taken for alive: such a pod is removed once it has ended by itself.
+                return Life.DEAD if try_lock(file) else Life.ALIVE
         except OSError:
             return Life.UNKNOWN
 
@@ -49,15 +49,3 @@ class RunLocks:
         """See RunRegister."""
         with contextlib.suppress(OSError):
             (self.folder / run).unlink(missing_ok=True)
-
-
-def _lock(file: IO[str]) -> bool:
-    if sys.platform == "win32":
-        return False  # taken for alive: such a pod is removed once it has ended by itself
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
