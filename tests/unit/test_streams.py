@@ -293,6 +293,102 @@ def test_each_map_is_a_kind_of_its_own() -> None:
     assert concurrency.limit > 32
 
 
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_maps_that_share_a_concurrency_always_come_to_an_end_and_leave_it_as_it_was(data: st.DataObject) -> None:
+    concurrency = Concurrency(data.draw(st.sampled_from([1, 2, 8])), start=data.draw(st.sampled_from([None, 1])))
+    concurrency.SETTLE = 0.0  # type: ignore[misc]  # each one counts
+    count, taken = data.draw(st.sampled_from([0, 1, 20, 100])), data.draw(st.sampled_from([3, 1000]))
+    ahead = st.sampled_from([1, 3, 50])
+    failing, slowing = (data.draw(st.sets(st.integers(0, 100), max_size=2)) for _ in range(2))
+    maps = st.sampled_from([ordered_map, unordered_map])
+
+    def work(n: int) -> int:
+        if n in slowing:
+            concurrency.slowed()
+        if n in failing:
+            raise FileStoreError(str(n))
+        return n
+
+    first: Map = data.draw(maps)
+    second: Map = data.draw(maps)
+    inner = first(range(count), lambda n: n, workers=concurrency, max_ahead=data.draw(ahead))
+    outer = second(inner, work, workers=concurrency, max_ahead=data.draw(ahead))
+    results = []
+    try:
+        for _ in range(taken):
+            results.append(next(outer))
+    except StopIteration:
+        assert sorted(results) == list(range(count))
+    except FileStoreError:
+        assert failing
+    finally:
+        outer.close()  # type: ignore[attr-defined]
+        inner.close()  # type: ignore[attr-defined]
+    assert list(ordered_map(range(20), lambda n: n, workers=concurrency, max_ahead=20)) == list(range(20))
+
+
+def test_what_was_asked_for_first_is_done_first() -> None:
+    concurrency, order = Concurrency(1), []
+    may_end = threading.Event()
+
+    def hold(_: int) -> None:
+        assert may_end.wait(10)
+
+    def note(n: int) -> None:
+        order.append(n)
+
+    held = ordered_map([0], hold, workers=concurrency, max_ahead=1)
+    first = ordered_map([1, 2], note, workers=concurrency, max_ahead=2)
+    second = ordered_map([3], note, workers=concurrency, max_ahead=1)
+    third = ordered_map([4], note, workers=concurrency, max_ahead=1)
+    may_end.set()
+    assert [len(list(one)) for one in (third, second, first, held)] == [1, 1, 2, 1]
+    assert order == [1, 2, 3, 4]
+
+
+def test_waiting_work_needs_no_threads() -> None:
+    before = threading.active_count()
+    most = 0
+
+    def work(n: int) -> int:
+        nonlocal most
+        most = max(most, threading.active_count() - before)
+        time.sleep(0.0005)
+        return n
+
+    concurrency = Concurrency(64, start=4)
+    concurrency.slowed()
+    assert len(list(unordered_map(range(200), work, workers=concurrency, max_ahead=64))) == 200
+    assert most <= concurrency.limit + 2  # one that is about to leave may stand beside its successor
+
+
+@both
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_where_threads_are_few_those_that_there_are_do_the_work(
+    mapping: Map, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, left = threading.Thread.start, threads
+
+    def start_few(self: threading.Thread) -> None:
+        nonlocal left
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left -= 1
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", start_few)
+
+    def results() -> list[int]:
+        return sorted(mapping(range(100), lambda n: n, workers=Concurrency(16), max_ahead=50))
+
+    if threads:
+        assert results() == list(range(100))
+    else:
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            results()
+
+
 def test_what_is_ready_is_not_worked_on_and_stays_in_its_place() -> None:
     worked: list[int] = []
 

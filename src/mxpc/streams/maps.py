@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from mxpc.errors import ToolError
-from mxpc.streams.concurrency import Concurrency, Rounds
+from mxpc.streams.concurrency import Concurrency, Piece, Rounds
 from mxpc.streams.stop import Gate
 
 T = TypeVar("T")
@@ -70,28 +70,88 @@ class _Feed(Generic[T]):
 _worker = threading.local()
 
 
+class _Piece(Generic[T, R]):
+    """One item to be worked on."""
+
+    def __init__(self, owner: _Crew, work: Callable[[T], R], item: T) -> None:
+        self.owner = owner
+        self.future: Future[R] = Future()
+        self.call = owner.call
+        self.fail = self.future.set_exception
+        self._work = work
+        self._item = item
+
+    def start(self) -> bool:
+        """See mxpc.streams.concurrency.Piece."""
+        return self.owner.start(self)
+
+    def do(self) -> float | None:
+        """Do it; the seconds that it took, None when it failed."""
+        began = time.monotonic()
+        try:
+            self.future.set_result(self._work(self._item))
+        except BaseException as error:  # the consumer raises it
+            self.future.set_exception(error)
+            return None
+        return time.monotonic() - began
+
+
 class _Crew:
-    """A pool of threads that knows when nobody waits for its results any more."""
+    """Threads that do pieces of work, as many at once as a Concurrency allows."""
 
     def __init__(self, workers: int | Concurrency) -> None:
         self._concurrency = workers if isinstance(workers, Concurrency) else Concurrency(workers)
         self._rounds = Rounds()
         self._closing = threading.Event()
         self._gate = Gate()
+        self._manned = False
+        """Whether the pool has any thread."""
         self._pool = ThreadPoolExecutor(self._concurrency.maximum, thread_name_prefix="mxpc-work")
 
     def submit(self, work: Callable[[T], R], item: T) -> Future[R]:
-        return self._pool.submit(self._run, work, item)
+        piece = _Piece(self, work, item)
+        self._concurrency.enqueue(piece)
+        return piece.future
 
-    def _run(self, work: Callable[[T], R], item: T) -> R:
+    def call(self) -> None:
+        """See Piece."""
+        self._come([])
+
+    def start(self, piece: _Piece[Any, Any]) -> bool:
+        """See Piece."""
+        given: list[Piece] = [piece]
+        try:
+            self._come(given)
+        except RuntimeError:
+            given.clear()
+            if self._closing.is_set():
+                return False
+            raise
+        return True
+
+    def _come(self, given: list[Piece]) -> None:
+        try:
+            self._pool.submit(self._run, given)
+        except RuntimeError:
+            # It is in the pool's queue nevertheless: the threads that there are come to it.
+            if self._closing.is_set() or not self._manned:
+                raise
+        self._manned = True
+
+    def _run(self, given: list[Piece]) -> None:
+        """Do the piece that was given, if one was, and then what has its turn."""
         _worker.closing = self._closing
-        with self._concurrency.turn(), self._gate.inside() as let_in:
-            if self._closing.is_set() or not let_in:
-                raise Abandoned("nobody waits for this any more")
-            began = time.monotonic()
-            result = work(item)
-        self._concurrency.succeeded(time.monotonic() - began, self._rounds)
-        return result
+        with self._gate.inside() as let_in:
+            piece = given.pop() if given else self._concurrency.begin(self)
+            while piece:
+                if let_in and not self._closing.is_set():
+                    self._do(cast("_Piece[Any, Any]", piece))
+                piece = self._concurrency.end(self)
+
+    def _do(self, piece: _Piece[Any, Any]) -> None:
+        seconds = piece.do()
+        if seconds is not None:
+            self._concurrency.succeeded(seconds, self._rounds)
 
     def __enter__(self) -> _Crew:
         return self
@@ -99,7 +159,8 @@ class _Crew:
     def __exit__(self, *_: object) -> None:
         self._closing.set()
         self._gate.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # Not cancelled: what has its turn gives it back.
+        self._pool.shutdown(wait=True)
 
 
 def pause(seconds: float) -> None:
