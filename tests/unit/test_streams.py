@@ -349,18 +349,20 @@ def test_what_was_asked_for_first_is_done_first() -> None:
 
 def test_waiting_work_needs_no_threads() -> None:
     before = threading.active_count()
-    most = 0
+    begun, may_end = threading.Semaphore(0), threading.Event()
 
-    def work(n: int) -> int:
-        nonlocal most
-        most = max(most, threading.active_count() - before)
-        time.sleep(0.0005)
-        return n
+    def work(_: int) -> None:
+        begun.release()
+        assert may_end.wait(10)
 
-    concurrency = Concurrency(64, start=4)
-    concurrency.slowed()
-    assert len(list(unordered_map(range(200), work, workers=concurrency, max_ahead=64))) == 200
-    assert most <= concurrency.limit + 2  # one that is about to leave may stand beside its successor
+    results = ordered_map(range(60), work, workers=Concurrency(64, start=4), max_ahead=60)
+    for _ in range(4):
+        assert begun.acquire(timeout=10)
+    # A thread that was called while another one was on its way finds nothing to do.
+    assert threading.active_count() - before < 30
+    assert not begun.acquire(blocking=False)
+    may_end.set()
+    assert len(list(results)) == 60
 
 
 @both
