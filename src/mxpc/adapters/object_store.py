@@ -23,6 +23,7 @@ from mxpc.adapters.object_store_trouble import OBSTORE_ERRORS, CutShort, Kind, T
 from mxpc.adapters.object_transfer import Download, ETagTrust, KeepsError, SentParts, md5_of
 from mxpc.adapters.proxies import proxy_hint
 from mxpc.errors import BlobChanged, BlobForbidden, BlobNotFound, FileStoreError
+from mxpc.held_signals import HELD
 from mxpc.model import BlobStat, KeyLayout, OpenedBlob, Probe, short_name
 from mxpc.streams import Concurrency
 
@@ -131,9 +132,8 @@ class ObjectFileStore:
 
     def list(self) -> Iterator[BlobStat]:
         """See FileStore. Keys that are not of the layout in use are passed over."""
-        prefix = self._layout.list_prefix or None
         try:
-            for page in obstore.list(self._patient, prefix, chunk_size=1000):
+            for page in self._pages():
                 for meta in page:
                     if blob := self._layout.blob(meta["path"]):
                         yield self._stat(blob, meta)
@@ -147,12 +147,22 @@ class ObjectFileStore:
                 ) from error
             raise self._error("cannot list", trouble) from error
 
+    def _pages(self) -> Iterator[Sequence[obstore.ObjectMeta]]:
+        with HELD.hold():
+            pages = iter(obstore.list(self._patient, self._layout.list_prefix or None, chunk_size=1000))
+        while True:
+            with HELD.hold():
+                page = next(pages, None)
+            if page is None:
+                return
+            yield page
+
     def present(self, most: int) -> set[bytes] | None:
         """See FileStore. One request for a thousand objects, where asking for each takes one for each."""
         found: set[bytes] = set()
         count = 0
         try:
-            for page in obstore.list(self._patient, self._layout.list_prefix or None, chunk_size=1000):
+            for page in self._pages():
                 count += len(page)
                 if count > most:
                     return None

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from mxpc.adapters.object_store_trouble import OBSTORE_ERRORS, CutShort, Trouble
+from mxpc.held_signals import HELD
 from mxpc.streams import pause
 
 R = TypeVar("R")
@@ -61,7 +62,8 @@ def persist(attempt: Callable[[], R], patience: Patience, heard: Callable[[BaseE
     while True:
         tried += 1
         try:
-            return attempt()
+            with HELD.hold():  # obstore asks a callback for the login
+                return attempt()
         except (*OBSTORE_ERRORS, CutShort) as error:
             trouble = heard(error)
             patient = tried < patience.tries and time.monotonic() - began < patience.seconds

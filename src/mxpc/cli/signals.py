@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from mxpc.errors import Interrupted
+from mxpc.held_signals import HELD
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
@@ -43,7 +44,8 @@ class Interruptions:
         else:
             self._begun = True
             self._lost = False
-            raise Interrupted(number)
+            if not HELD.keep(number):
+                raise Interrupted(number)
 
     def unraisable(self, lost: UnraisableHookArgs) -> bool:
         """Whether this exception, which nobody could receive, was ours; then the signal comes again."""

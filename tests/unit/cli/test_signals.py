@@ -16,6 +16,7 @@ import pytest
 
 from mxpc.cli.signals import interruptible
 from mxpc.errors import Interrupted
+from mxpc.held_signals import HELD
 
 NAMES = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 
@@ -25,6 +26,7 @@ import weakref
 
 from mxpc.cli.signals import interruptible
 from mxpc.errors import Interrupted
+from mxpc.held_signals import HELD
 
 
 class Thing:
@@ -106,6 +108,53 @@ def test_a_signal_where_no_exception_can_be_raised_comes_again_and_wakes_who_wai
     assert said == ["still cleaning up; one moment"]
     assert sys.unraisablehook is hook
     assert capsys.readouterr().err == ""
+
+
+def test_a_signal_is_held_until_the_outermost_library_is_left() -> None:
+    steps: list[str] = []
+
+    def call_a_library() -> None:
+        with HELD.hold():
+            with HELD.hold():
+                signal.raise_signal(signal.SIGTERM)
+                steps.append("inner")
+            steps.append("outer")
+        steps.append("never")
+
+    with interruptible(steps.append):
+        with pytest.raises(Interrupted):
+            call_a_library()
+        signal.raise_signal(signal.SIGTERM)
+    assert steps == ["inner", "outer", "still cleaning up; one moment"]
+
+
+def test_what_a_library_raises_gives_way_to_the_signal() -> None:
+    def call_a_library() -> None:
+        with HELD.hold():
+            signal.raise_signal(signal.SIGTERM)
+            raise OSError("the callback failed")
+
+    with interruptible(print), pytest.raises(Interrupted):
+        call_a_library()
+
+
+def test_other_threads_hold_nothing() -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with HELD.hold():
+            inside.set()
+            leave.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert inside.wait(60)
+    try:
+        with interruptible(print), pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        leave.set()
+        thread.join()
 
 
 def test_a_signal_that_was_lost_when_the_work_was_over_is_too_late() -> None:
