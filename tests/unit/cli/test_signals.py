@@ -45,6 +45,26 @@ for _ in range(int(sys.argv[1])):
         print("interrupted", flush=True)
 """
 
+LOCKS = """
+import sys
+import threading
+
+from mxpc.cli.signals import interruptible
+from mxpc.errors import Interrupted
+
+condition = threading.Condition()
+for _ in range(int(sys.argv[1])):
+    try:
+        with interruptible(print):
+            print("ready", flush=True)
+            while True:
+                with condition:
+                    pass
+    except Interrupted:
+        print("interrupted" if condition.acquire(timeout=5) else "still locked", flush=True)
+        condition.release()
+"""
+
 
 class Dying:
     """What happens when nobody knows it any more."""
@@ -180,11 +200,20 @@ def test_other_exceptions_that_nobody_receives_are_reported_as_before(monkeypatc
     assert [str(one) for one in lost] == ["not ours"]
 
 
+def test_a_signal_while_the_main_thread_waits_for_others_interrupts_it() -> None:
+    timer = threading.Timer(0.05, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM))
+    timer.start()
+    with interruptible(print), pytest.raises(Interrupted):
+        threading.Event().wait(60)
+    timer.join()
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot send a signal to one process")
-def test_no_signal_is_lost_among_callbacks() -> None:
-    count = 200
+@pytest.mark.parametrize("program", [BUSY, LOCKS], ids=["callbacks", "locks"])
+def test_no_signal_is_lost_and_no_lock_stays_taken(program: str) -> None:
+    count = 100
     moments = random.Random(1)
-    with subprocess.Popen([sys.executable, "-c", BUSY, str(count)], stdout=subprocess.PIPE, text=True) as busy:
+    with subprocess.Popen([sys.executable, "-c", program, str(count)], stdout=subprocess.PIPE, text=True) as busy:
         assert busy.stdout is not None
         try:
             for _ in range(count):
