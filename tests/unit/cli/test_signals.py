@@ -11,6 +11,8 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -198,6 +200,21 @@ def test_other_exceptions_that_nobody_receives_are_reported_as_before(monkeypatc
     with interruptible(print):
         Dying(fail)
     assert [str(one) for one in lost] == ["not ours"]
+
+
+def test_a_signal_between_the_steps_of_a_lock_comes_when_it_is_over() -> None:
+    steps: list[str] = []
+    # As a function of the module threading, which has taken a lock and not told its caller.
+    module: dict[str, Any] = {"__name__": "threading", "interrupt": partial(signal.raise_signal, signal.SIGTERM)}
+    exec("def enter(steps):\n    interrupt()\n    steps.append('entered')", module)
+
+    def enter_and_wait() -> None:
+        module["enter"](steps)
+        threading.Event().wait(60)
+
+    with interruptible(steps.append), pytest.raises(Interrupted):
+        enter_and_wait()
+    assert steps == ["entered"]
 
 
 def test_a_signal_while_the_main_thread_waits_for_others_interrupts_it() -> None:
